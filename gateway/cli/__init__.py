@@ -1,0 +1,87 @@
+"""The command `headway`. A command's module is imported only when it is called, so that help is quick."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from gateway.errors import GatewayError, Unreachable
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("gateway.cli.stack", "Start the line on this machine."),
+    "down": ("gateway.cli.stack", "Stop the line on this machine."),
+    "status": ("gateway.cli.stack", "Show the processes of the line."),
+    "demo": ("gateway.cli.demo", "Start the line, run a first batch of tasks, and report."),
+    "submit": ("gateway.cli.submit", "Hand in one task, or many from a file."),
+    "task": ("gateway.cli.tasks", "Tell the whole story of one task."),
+    "tasks": ("gateway.cli.tasks", "List tasks, newest first."),
+    "cancel": ("gateway.cli.cancel", "Stop a task wherever it is."),
+    "dlq": ("gateway.cli.dlq", "Look at dead letters, and hand tasks in again."),
+    "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
+    "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
+    "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
+    "config": ("gateway.cli.stack", "Show every setting, its value and where it came from."),
+    "completion": ("gateway.cli.completion", "Print the completion script for a shell."),
+}
+"""Every command: the module that holds it under its own name, and its line in the overview."""
+
+
+class Commands(click.Group):
+    """Imports the module of a command when it is wanted, and turns errors into a sentence and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            raise _spoken(error) from error
+
+
+def _spoken(error: Exception) -> click.ClickException:
+    """The error as one sentence with its exit code. One that nobody foresaw keeps its traceback: it is ours to mend."""
+    from infra.kafka import KafkaTrouble, KafkaUnreachable
+    from infra.settings import BadSettings
+    from infra.stack.errors import StackError
+
+    exit_codes = {KafkaUnreachable: Unreachable.exit_code, BadSettings: 2, KafkaTrouble: 1, StackError: 1}
+    code = next((code for kind, code in exit_codes.items() if isinstance(error, kind)), None)
+    if isinstance(error, GatewayError):
+        code = error.exit_code
+    if code is None:
+        raise error
+    spoken = click.ClickException(str(error))
+    spoken.exit_code = code
+    return spoken
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="headway", prog_name="headway")
+def headway() -> None:
+    """Headway: a dispatch line for AI agents on Kafka.
+
+    Settings come from HEADWAY_<NAME> in the environment, else from headway.toml here (`headway config` shows them).
+
+    Exit codes: 0 done; 1 what was asked about failed; 2 wrong usage or input; 3 the line cannot be reached.
+
+    Example: headway submit "Review the login module" --wait
+    """
+
+
+def main() -> None:
+    if not sys.stdout.isatty():
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    headway(prog_name="headway")

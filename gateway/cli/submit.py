@@ -1,0 +1,166 @@
+"""`headway submit`: every task is checked before the first is sent; ids are printed when Kafka has them."""
+
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from gateway.cli.output import json_option, print_json, remark, say
+from gateway.cli.waiting import conclude, wait_for
+from gateway.errors import BadInput
+from gateway.flow import Window
+from gateway.history import Follower, reach, read
+from gateway.sending import Sender, chunks, now_us
+from gateway.submission import duration_us, task_from, tasks_from_lines
+from gateway.watching import Watch
+from infra.settings import Settings, load_settings
+from processors.admission import Limits
+from schemas.events import TaskSubmitted
+
+CHUNK = 500
+"""Tasks confirmed at a time: one wait for Kafka each."""
+
+
+class Duration(click.ParamType):
+    """Microseconds, typed as 30s, 5m or 2h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else duration_us(value)
+        except ValueError as accepted:
+            self.fail(f"{value!r} is not accepted; it takes {accepted}.", param, ctx)
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--file", "path", metavar="FILE", help="JSON Lines file of tasks (fields of TaskSubmitted); - is stdin.")
+@click.option("--agent", help="Agent asked for by name; else the router chooses.")
+@click.option("--skill", help="Kind of work, e.g. code_review; else the router finds out.")
+@click.option("--priority", type=int, help="1 (first) to 10 (last); 5 when not given.")
+@click.option("--tenant", help="Tenant who pays; `default` when not given.")
+@click.option("--session", help="Session the task belongs to; one of its own when not given.")
+@click.option("--deadline", help="Do not start after this: 2026-01-31T12:00:00Z, or from now on: 30s, 5m, 2h.")
+@click.option("--timeout", type=Duration(), metavar="DURATION", help="Longest run of one attempt, e.g. 30s.")
+@click.option("--retries", type=int, help="Most retries after errors that may pass.")
+@click.option("--redos", type=int, help="Most redos after a poor evaluation.")
+@click.option("--item", "items", multiple=True, metavar="TEXT", help="An item to run as a subtask; repeat for more.")
+@click.option("--model", help="Model asked for; else the agent's.")
+@click.option("--id", "task_id", help="Task id of your own: handed in twice under one id, a task runs once.")
+@click.option("--wait", is_flag=True, help="Wait for the outcomes; exit code 0 if all completed.")
+@click.option("--timeout-wait", type=Duration(), metavar="DURATION", help="Wait at most this long, e.g. 5m.")
+@click.option("--no-resubmit", is_flag=True, help="With --wait: do not hand a refused task in again.")
+@json_option
+def submit(text: str | None, path: str | None, as_json: bool, **options: Any) -> None:
+    """Hand in one task (TEXT), or many (--file, or - for stdin).
+
+    Prints a task id a line once Kafka has the task on disk. With --wait it shows progress and prints the answers.
+    A file is checked whole before anything is sent; options fill in what its lines leave out.
+
+    \b
+    Example: headway submit "Review the login module" --priority 2 --wait
+    Example: echo '{"text": "Summarise the log"}' | headway submit - --json
+    """
+    settings = load_settings()
+    tasks = _tasks(text, path, options, settings)
+    reach(settings)
+    if not options["wait"]:
+        for chunk in _send(settings, Sender(settings), tasks):
+            _print_ids(chunk, as_json)
+        return
+    watch = Watch(resubmit=not options["no_resubmit"])
+    watch.add(tasks)
+    with Follower(settings, ["tasks.outcomes", "tasks.progress"]) as follower:
+        sender = Sender(settings)
+        for _ in _send(settings, sender, tasks):
+            pass
+        if options["task_id"] or path:
+            _see_earlier(settings, watch)
+        ended = wait_for(watch, follower, sender, limit_us=options["timeout_wait"])
+    conclude(watch, as_json=as_json, ended=ended)
+
+
+def _tasks(text: str | None, path: str | None, options: dict[str, Any], settings: Settings) -> list[TaskSubmitted]:
+    if text == "-" and path is None:
+        text, path = None, "-"
+    if (text is None) == (path is None):
+        raise BadInput("Give either the text of one task, or --file FILE (- for stdin).")
+    given = {
+        "agent_id": options["agent"],
+        "skill": options["skill"],
+        "priority": options["priority"],
+        "tenant_id": options["tenant"],
+        "session_id": options["session"],
+        "deadline_at": options["deadline"],
+        "timeout_ms": None if options["timeout"] is None else max(1, options["timeout"] // 1000),
+        "retries_max": options["retries"],
+        "redos_max": options["redos"],
+        "items": list(options["items"]),
+        "model": options["model"],
+    }
+    limits = Limits(settings.text_bytes_max, settings.items_max)
+    if path is None:
+        fields = {**given, "task_id": options["task_id"], "text": text}
+        return [task_from(fields, now_us(), limits=limits)]
+    if options["task_id"]:
+        raise BadInput("--id names one task; in a file, give each line its own task_id.")
+    source = "stdin" if path == "-" else path
+    with _open(path) as lines:
+        return tasks_from_lines(lines, now_us(), source=source, limits=limits, defaults=given)
+
+
+def _open(path: str) -> BinaryIO:
+    if path == "-":
+        return click.get_binary_stream("stdin")
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _send(settings: Settings, sender: Sender, tasks: list[TaskSubmitted]) -> Any:
+    """Sends in chunks and yields each chunk Kafka has. Holds back while the queues are nearly full."""
+    if len(tasks) <= CHUNK:
+        sender.submit(tasks)
+        yield tasks
+        return
+    window = Window(settings.queue_max)
+    sent = 0
+    with Follower(settings, ["pools.status"], from_start=True) as statuses:
+        while sent < len(tasks):
+            sent += yield from _send_some(window, statuses, sender, tasks[sent:], sent)
+
+
+def _send_some(window: Window, statuses: Follower, sender: Sender, tasks: list[TaskSubmitted], sent: int) -> Any:
+    """Waits until there is room, then sends what fits; how many."""
+    said = 0.0
+    while True:
+        for record in statuses.poll(0.5 if said else 0.0):
+            window.see(record.event)
+        room = min(window.room(), CHUNK)
+        if room > 0:
+            break
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            remark(f"{sent} handed in, the rest is held back: {window.why_held()}.")
+    chunk = next(chunks(tasks, room))
+    sender.submit(chunk)
+    window.sent(len(chunk), now_us())
+    yield chunk
+    return len(chunk)
+
+
+def _see_earlier(settings: Settings, watch: Watch) -> None:
+    """Tasks with ids of their own may have their outcome from an earlier run."""
+    for record in read(settings, "tasks.outcomes"):
+        watch.see(record, now_us())
+
+
+def _print_ids(tasks: list[TaskSubmitted], as_json: bool) -> None:
+    for task in tasks:
+        if as_json:
+            print_json({"task_id": task["task_id"], "session_id": task["session_id"]})
+        else:
+            say(task["task_id"])

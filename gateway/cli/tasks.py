@@ -1,0 +1,153 @@
+"""`headway task` and `headway tasks`: one task's whole story, and the list of tasks, from the topics alone."""
+
+from typing import Any
+
+import click
+
+from gateway.cli.output import json_option, print_json, remark, say, table
+from gateway.cli.submit import Duration
+from gateway.errors import GatewayError
+from gateway.history import reach, read, since_of
+from gateway.listing import STATES, Filter, Listing
+from gateway.sending import now_us
+from gateway.timeline import Story, story_of
+from gateway.units import duration, moment, short
+from infra.settings import load_settings
+
+TELLING = (
+    "tasks.submitted",
+    "routing.decisions",
+    "tasks.assigned",
+    "tasks.progress",
+    "tasks.results",
+    "evaluations",
+    "task.commands",
+    "dead.letters",
+    "tasks.outcomes",
+)
+"""Topics with events about a task."""
+
+
+@click.command()
+@click.argument("task_id")
+@click.option("--verbose", "-v", is_flag=True, help="Show the place of each event, and every candidate.")
+@json_option
+def task(task_id: str, verbose: bool, as_json: bool) -> None:
+    """Tell the whole story of one task: every event about it, and the waits between them.
+
+    Example: headway task 0192f3c4-7a1e-7b55-9d52-5a3c1f0e8b11 --verbose
+    """
+    settings = load_settings()
+    reach(settings)
+    since = since_of(task_id)
+    story = story_of(
+        task_id, (r for topic in TELLING for r in read(settings, topic, since_us=since, containing=task_id))
+    )
+    if not story.entries:
+        raise GatewayError(f"No topic has an event of task {task_id}; is the id whole? `headway tasks` lists ids.")
+    if as_json:
+        print_json(_story_as_json(story))
+    else:
+        _print_story(story, verbose)
+
+
+def _print_story(story: Story, verbose: bool) -> None:
+    start = previous = story.entries[0].at
+    say(f"{story.task_id}  {story.status}", style="bold")
+    for entry in story.entries:
+        gap = entry.at - previous
+        place = f"  [{entry.record.place}]" if verbose else ""
+        waited = f"+{duration(gap)}" if gap >= 0 else duration(gap)
+        say(f"{moment(entry.at)[11:]}  {waited:>9}  {entry.title}{place}")
+        for detail in entry.details if verbose else entry.details[:3]:
+            say(f"{'':26}{detail}", style="dim")
+        if not verbose and len(entry.details) > 3:
+            say(f"{'':26}({len(entry.details) - 3} more with --verbose)", style="dim")
+        previous = entry.at
+    if story.children:
+        say("Subtasks")
+        for child, status in story.children.items():
+            say(f"  {child}  {status}")
+    _print_summary(story, start)
+
+
+def _print_summary(story: Story, start: int) -> None:
+    end = story.outcome["finished_at"] if story.outcome else now_us()
+    waited = (story.started_at or end) - start
+    ran = f", ran {duration(end - story.started_at)}" if story.started_at is not None else ", never started"
+    say(f"Waited {duration(waited)}{ran}, {'took' if story.outcome else 'open for'} {duration(end - start)} in all.")
+    if story.outcome and story.outcome["output"]:
+        say()
+        say(story.outcome["output"])
+
+
+def _story_as_json(story: Story) -> dict[str, Any]:
+    start = story.entries[0].at
+    finished_at = story.outcome["finished_at"] if story.outcome else None
+    return {
+        "task_id": story.task_id,
+        "status": story.status,
+        "to_start_ms": None if story.started_at is None else (story.started_at - start) / 1000,
+        "to_finish_ms": None if finished_at is None else (finished_at - start) / 1000,
+        "output": story.outcome["output"] if story.outcome else "",
+        "children": [{"task_id": child, "status": status} for child, status in story.children.items()],
+        "events": [
+            {
+                "at": entry.at,
+                "event": entry.record.name,
+                "title": entry.title,
+                "topic": entry.record.topic,
+                "partition": entry.record.partition,
+                "offset": entry.record.offset,
+                # Messages within messages are bytes, and are told as events of their own.
+                "fields": {k: v for k, v in entry.record.event.items() if not isinstance(v, bytes)},
+            }
+            for entry in story.entries
+        ],
+    }
+
+
+@click.command()
+@click.option("--state", type=click.Choice(STATES), help="Only tasks in this state; open: without an outcome.")
+@click.option("--agent", help="Only tasks of this agent.")
+@click.option("--tenant", help="Only tasks of this tenant.")
+@click.option("--session", help="Only tasks of this session.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many.")
+@click.option("--since", type=Duration(), default="1h", show_default=True, help="How far to look back.")
+@json_option
+def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
+    """List tasks, newest first.
+
+    Example: headway tasks --state open --agent coder --since 2h
+    """
+    settings = load_settings()
+    reach(settings)
+    now = now_us()
+    listing = Listing()
+    for topic, since_us in (("tasks.submitted", now - since), ("dispatch.log", None), ("tasks.outcomes", now - since)):
+        for record in read(settings, topic, since_us=since_us):
+            listing.see(record)
+    found = listing.rows(Filter(**options))
+    if as_json:
+        for row in found[:limit]:
+            print_json(row._asdict())
+        return
+    table(
+        ["task", "state", "agent", "tenant", "pri", "waited", "ran", "text"],
+        (
+            [
+                row.task_id,
+                row.state,
+                row.agent_id,
+                row.tenant_id,
+                row.priority,
+                duration(row.waited_us(now)),
+                None if (ran := row.ran_us(now)) is None else duration(ran),
+                short(row.text, 40),
+            ]
+            for row in found[:limit]
+        ),
+        right=["pri", "waited", "ran"],
+    )
+    more = f", {len(found) - limit} more with --limit" if len(found) > limit else ""
+    remark(f"{len(found)} tasks in the last {duration(since)}{more}.")

@@ -1,0 +1,73 @@
+"""Agents as a person wants to see them: what is defined, what is alive, how loaded it is. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class AgentRow(NamedTuple):
+    agent_id: str
+    description: str
+    role: str
+    capabilities: list[str]
+    instances: int
+    """As defined in the registry."""
+    instances_live: int
+    hosts: list[str]
+    waiting: int
+    waiting_max: int
+    running: int
+    slots: int
+    completed: int
+    failed: int
+    mean_response_ms: float
+    error_rate: float
+    load_score: float
+
+
+def agent_rows(
+    definitions: Iterable[Mapping[str, Any]],
+    statuses: Iterable[Mapping[str, Any]],
+    heartbeats: Iterable[Mapping[str, Any]],
+    *,
+    heard_since_us: int,
+) -> list[AgentRow]:
+    """By name. An instance is live when a host named it since `heard_since_us`."""
+    live: dict[str, set[str]] = {}
+    hosts: dict[str, set[str]] = {}
+    for beat in heartbeats:
+        if beat["at"] >= heard_since_us:
+            live.setdefault(beat["agent_id"], set()).update(i["instance_id"] for i in beat["instances"])
+            hosts.setdefault(beat["agent_id"], set()).add(beat["host_id"])
+    by_agent = {status["agent_id"]: status for status in statuses}
+    return [
+        _row(definition, by_agent.get(definition["agent_id"], {}), live, hosts)
+        for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
+        if not definition["removed"]
+    ]
+
+
+def _row(
+    definition: Mapping[str, Any],
+    status: Mapping[str, Any],
+    live: Mapping[str, set[str]],
+    hosts: Mapping[str, set[str]],
+) -> AgentRow:
+    agent_id = definition["agent_id"]
+    return AgentRow(
+        agent_id=agent_id,
+        description=definition["description"],
+        role=definition["role"],
+        capabilities=definition["capabilities"],
+        instances=definition["instances"],
+        instances_live=len(live.get(agent_id, ())),
+        hosts=sorted(hosts.get(agent_id, ())),
+        waiting=status.get("waiting", 0),
+        waiting_max=status.get("waiting_max", 0),
+        running=status.get("running", 0),
+        slots=status.get("slots", 0),
+        completed=status.get("completed", 0),
+        failed=status.get("failed", 0),
+        mean_response_ms=status.get("mean_response_ms", 0.0),
+        error_rate=status.get("error_rate", 0.0),
+        load_score=status.get("load_score", 0.0),
+    )

@@ -1,0 +1,29 @@
+"""Task ids: UUIDv7, so that ids sort by time and a task's own id says where in the topics to start reading."""
+
+import secrets
+from uuid import UUID, uuid5
+
+REDRIVES = UUID("6f1d3f5e-5b0c-4c7e-9f53-0f6f1a7b8c2d")
+"""Name space of redriven tasks: the same dead letter always gives the same new task."""
+
+
+def new_task_id(now_us: int) -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, the rest random."""
+    value = (now_us // 1000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=value))
+
+
+def time_of(task_id: str) -> int | None:
+    """When a UUIDv7 was made [µs, UTC]; null for any other id. A subtask (`<parent>.<index>`) has its parent's."""
+    try:
+        found = UUID(task_id.split(".", 1)[0])
+    except ValueError:
+        return None
+    return (found.int >> 80) * 1000 if found.version == 7 else None
+
+
+def redrive_id(dead_letter_id: str) -> str:
+    """The id of the task that tries a dead-lettered one again: redriving twice gives the same task, which runs once."""
+    return str(uuid5(REDRIVES, dead_letter_id))

@@ -1,0 +1,55 @@
+"""Reads the topics in the order that `processors.verify` needs, and hands over its verdict."""
+
+import time
+
+from gateway import history
+from infra import kafka
+from infra.settings import Settings
+from processors.verify import Account, Verdict
+
+POLL_S = 1.0
+
+
+def verify(settings: Settings, *, wait_s: float = 0.0) -> Verdict:
+    """The verdict as of now, or the first one with nothing open within `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        verdict = _account(settings).verdict()
+        if not verdict.open or not verdict.holds or time.monotonic() > until:
+            return verdict
+        time.sleep(POLL_S)
+
+
+def _account(settings: Settings) -> Account:
+    account = Account()
+    for record in history.read(settings, "tasks.submitted"):
+        if record.name == "TaskSubmitted":
+            account.add_submitted(record.event["task_id"], record.partition, record.offset)
+    _read_positions(settings, "routing.log", account)
+    history.settle(settings, "dead.letters")
+    for record in history.read(settings, "dead.letters", containing="tasks.submitted"):
+        if record.event["topic"] == "tasks.submitted":
+            account.rejected.add((record.event["partition"], record.event["offset"]))
+    history.settle(settings, "routing.decisions")
+    for record in history.read(settings, "routing.decisions"):
+        account.add_decision(record.event["task_id"], record.partition, record.offset)
+    _read_positions(settings, "dispatch.log", account)
+    history.settle(settings, "tasks.outcomes")
+    for record in history.read(settings, "tasks.outcomes"):
+        account.add_outcome(record.event["task_id"], record.event["status"])
+    return account
+
+
+def _read_positions(settings: Settings, topic: str, account: Account) -> None:
+    """A transaction becomes visible partition by partition, so each topic is settled before it is read: what a position
+    seen here says was done must be seen in the topics after it."""
+    history.settle(settings, topic)
+    for message in kafka.read_all(settings, topic):
+        if message.value() is None:  # deleted, because nobody needs to remember the task any more
+            account.add_phase(message.key().decode(), message.partition(), "done")
+            continue
+        record = history.record_of(message)
+        if record is not None and record.name == "StreamPosition":
+            account.add_position(record.event["topic"], record.event["partition"], record.event["next_offset"])
+        elif record is not None and record.name == "DispatchRecord":
+            account.add_phase(record.event["task_id"], record.partition, record.event["phase"])

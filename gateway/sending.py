@@ -1,0 +1,70 @@
+"""Putting tasks and commands on their topics. A call returns when Kafka has them, or says which it does not have."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from gateway.errors import Unreachable
+from gateway.history import QUIET
+from infra import kafka
+from infra.settings import Settings
+from schemas.codec import encode
+from schemas.events import TaskCommand, TaskSubmitted
+from schemas.trace import headers
+
+DELIVERY_S = 30.0
+"""How long Kafka may take to confirm: past a broker restart, short of a person's patience."""
+
+
+class Sender:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: Producer = kafka.producer(settings, delivery_timeout_ms=int(DELIVERY_S * 1000), **QUIET)
+        self._failed: list[str] = []
+
+    def submit(self, tasks: Sequence[TaskSubmitted]) -> None:
+        """Raises `Unreachable` when Kafka did not confirm every task; those it has will run all the same."""
+        for task in tasks:
+            self._produce("tasks.submitted", task["task_id"], task["session_id"], encode("TaskSubmitted", task))
+        self._confirm(len(tasks))
+
+    def command(self, command: TaskCommand) -> None:
+        """One copy in every partition: the sender does not know which holds the task's pool."""
+        topic = "task.commands"
+        partitions = self._producer.list_topics(topic, timeout=kafka.ANSWER_S).topics[topic].partitions
+        value = encode("TaskCommand", command)
+        for partition in partitions:
+            self._produce(topic, command["task_id"], command["task_id"], value, partition)
+        self._confirm(len(partitions))
+
+    def _produce(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> None:
+        def done(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                self._failed.append(f"{task_id} ({error.str()})")
+
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key.encode(), partition, on_delivery=done, headers=headers(task_id)
+                )
+                return
+            except BufferError:  # more than librdkafka holds: let some go
+                self._producer.poll(0.1)
+
+    def _confirm(self, count: int) -> None:
+        self._producer.flush(DELIVERY_S + 1)
+        if self._failed:
+            failed, self._failed = self._failed, []
+            raise Unreachable(
+                f"Kafka at {self._settings.bootstrap} did not confirm {len(failed)} of {count} messages, "
+                f"first {failed[0]}. Hand these in again under the same task id: a task that did arrive runs once."
+            )
+
+
+def chunks(tasks: Sequence[TaskSubmitted], size: int) -> Iterator[Sequence[TaskSubmitted]]:
+    return (tasks[start : start + size] for start in range(0, len(tasks), size))
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000

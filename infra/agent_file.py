@@ -1,0 +1,141 @@
+"""Agents as Markdown files: front matter says what an agent can do and how it is run, the body is its system prompt.
+
+The file's name is the agent's id. Whatever is not understood is an error that names file and line.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import yaml
+
+from schemas.events import AgentDefinition
+
+SHIPPED = Path(__file__).parent / "agents"
+INSTANCES_MAX = 1000
+FILE_BYTES_MAX = 256 * 1024
+"""Far more than a good prompt needs, far less than a Kafka message may have."""
+
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_FIRST_LINE = 2
+"""Line of the file on which the front matter begins, below its `---`."""
+
+
+class BadAgentFile(ValueError):
+    """An agent file cannot be used; the text says where, what is wrong and what is accepted."""
+
+
+def load(*folders: Path) -> dict[str, AgentDefinition]:
+    """Every agent of the folders by id; a later folder replaces agents of an earlier one. All bad files are told."""
+    agents: dict[str, AgentDefinition] = {}
+    problems = []
+    for folder in folders:
+        if not folder.is_dir():
+            problems.append(f"{folder}: no such folder; create it or change agents_dir (HEADWAY_AGENTS_DIR)")
+        for path in sorted(folder.glob("*.md")):
+            try:
+                agents[path.stem] = parse(path)
+            except BadAgentFile as error:
+                problems.append(str(error))
+    if problems:
+        raise BadAgentFile("\n".join(problems))
+    return agents
+
+
+def parse(path: Path) -> AgentDefinition:
+    """The definition in one file; `updated_at` is 0 until it is published."""
+    if not ID.fullmatch(path.stem):
+        raise BadAgentFile(f"{path}: the file name is the agent's id: 1–63 of a–z, 0–9, - and _, not {path.stem!r}")
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise BadAgentFile(f"{path}: {path.stat().st_size} bytes; at most {FILE_BYTES_MAX} are accepted")
+    front, body = _split(path)
+    values = {name: accepted.default for name, accepted in FIELDS.items()}
+    values |= _read_fields(path, front)
+    if values["description"] is None:
+        raise BadAgentFile(f"{path}:1: `description` is missing: one sentence on what the agent does")
+    if not body and values["runner"] != "external":
+        raise BadAgentFile(f"{path}: no system prompt below the front matter; only `runner: external` goes without")
+    return cast(AgentDefinition, {"agent_id": path.stem, **values, "prompt": body, "removed": False, "updated_at": 0})
+
+
+def _split(path: Path) -> tuple[str, str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise BadAgentFile(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    if not lines or lines[0].rstrip() != "---":
+        raise BadAgentFile(f"{path}:1: the file begins with `---`, the front matter in YAML, and `---` again")
+    for end in range(1, len(lines)):
+        if lines[end].rstrip() == "---":
+            return "".join(lines[1:end]), "".join(lines[end + 1 :]).strip()
+    raise BadAgentFile(f"{path}:{len(lines)}: the front matter has no end: put `---` on a line below it")
+
+
+def _read_fields(path: Path, front: str) -> dict[str, Any]:
+    loader = yaml.SafeLoader(front)
+    try:
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is `name: value` lines. {_accepted()}")
+        values: dict[str, Any] = {}
+        for key, value in root.value:
+            name, where = str(key.value), f"{path}:{key.start_mark.line + _FIRST_LINE}"
+            if name not in FIELDS:
+                raise BadAgentFile(f"{where}: unknown name `{name}`. {_accepted()}")
+            if name in values:
+                raise BadAgentFile(f"{where}: `{name}` is there twice")
+            values[name] = loader.construct_object(value, deep=True)
+            if not FIELDS[name].fits(values[name]):
+                raise BadAgentFile(f"{where}: `{name}` is {values[name]!r}; accepted: {FIELDS[name].accepted}")
+    except yaml.MarkedYAMLError as error:
+        line = (error.problem_mark.line if error.problem_mark else 0) + _FIRST_LINE
+        raise BadAgentFile(f"{path}:{line}: the front matter is no YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, BadAgentFile):
+            raise
+        raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is no YAML: {error}") from None
+    finally:
+        loader.dispose()
+    return values
+
+
+class _Field(NamedTuple):
+    default: Any
+    fits: Callable[[Any], bool]
+    accepted: str
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+_LIST = _Field([], _texts, "a list of texts such as [code_review, test_run]; put yes, no and numbers in quotes")
+_RUNNERS = ("auto", "anthropic", "simulated", "external")
+_ROLES = ("primary", "standard", "automation")
+
+FIELDS: dict[str, _Field] = {
+    "description": _Field(None, _text, "a sentence on what the agent does"),
+    "role": _Field("standard", lambda v: v in _ROLES, " or ".join(_ROLES)),
+    "capabilities": _LIST,
+    "perspectives": _LIST,
+    "keywords": _LIST,
+    "fallback": _Field(False, lambda v: isinstance(v, bool), "true or false"),
+    "runner": _Field("auto", lambda v: v in _RUNNERS, " or ".join(_RUNNERS)),
+    "model": _Field(None, lambda v: v is None or _text(v), "the name of a model; left out: the line's setting"),
+    "max_tokens": _Field(1024, _whole(1, 64_000), "a whole number from 1 to 64000"),
+    "instances": _Field(1, _whole(0, INSTANCES_MAX), f"a whole number from 0 to {INSTANCES_MAX}"),
+}
+"""What the front matter may hold, by name."""
+
+
+def _accepted() -> str:
+    return f"Accepted: {', '.join(FIELDS)}"

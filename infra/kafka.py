@@ -1,0 +1,256 @@
+"""Kafka through confluent-kafka: clients made from the settings, topics made from the table, whole topics read."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.settings import Settings
+from schemas.topics import TOPICS, Topic
+
+# Errors that waiting does not cure.
+REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
+ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
+IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
+
+
+class KafkaTrouble(Exception):
+    """Kafka cannot do what was asked. The message says what to do."""
+
+
+class KafkaUnreachable(KafkaTrouble):
+    """No broker answers: wait and retry."""
+
+
+class TopicsDiffer(KafkaTrouble):
+    """A topic exists with another number of partitions: stop, a person must choose."""
+
+
+def client_config(settings: Settings) -> dict[str, Any]:
+    """Address and security for any confluent-kafka client, with a quick return after a broker restart."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap,
+        "security.protocol": settings.kafka_security_protocol,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1000,
+        "log.connection.close": False,
+    }
+    if settings.kafka_sasl_mechanism:
+        config["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        config["sasl.username"] = settings.kafka_username
+        config["sasl.password"] = settings.kafka_password
+    if settings.kafka_ca_file:
+        config["ssl.ca.location"] = settings.kafka_ca_file
+    return config
+
+
+def producer(settings: Settings, **over: Any) -> Producer:
+    """An idempotent producer. `over`: further options of librdkafka, with _ for the dots (`transactional_id="x"`)."""
+    config = client_config(settings) | {
+        "acks": "all",
+        "enable.idempotence": True,
+        # The partitioner of every other Kafka client, which schemas.partition computes too.
+        "partitioner": "murmur2_random",
+        "linger.ms": 1,
+        "compression.type": "lz4",
+        "retry.backoff.max.ms": 1000,
+    }
+    return Producer(config | _dotted(over))
+
+
+def consumer(settings: Settings, group: str, **over: Any) -> Consumer:
+    """A consumer that sees only committed records and commits only when told. `over` as for `producer`."""
+    config = client_config(settings) | {
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        # A killed member's partitions move after 6 s, not after librdkafka's 45.
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 2000,
+    }
+    return Consumer(config | _dotted(over))
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Create the topics of the table that are missing; their names. Waits until each has its leaders."""
+    admin, troubles = _admin(settings)
+    present = _partition_counts(admin, troubles, settings)
+    wrong = [
+        f"{name} has {present[name]} partitions, not {_partitions(topic, settings)}"
+        for name, topic in TOPICS.items()
+        if name in present and present[name] != _partitions(topic, settings)
+    ]
+    if wrong:
+        raise TopicsDiffer(
+            f"topics on {settings.bootstrap} differ from the settings: {'; '.join(wrong)}. "
+            "Set partitions (HEADWAY_PARTITIONS) to the count they have, or delete them and start anew"
+        )
+    missing = [_new_topic(topic, settings) for name, topic in TOPICS.items() if name not in present]
+    if missing:
+        for name, done in admin.create_topics(missing, operation_timeout=ANSWER_S).items():
+            _finish_creation(name, done)
+        _await_leaders(admin, settings)
+    return [topic.topic for topic in missing]
+
+
+def read_all(
+    settings: Settings, topic: str, *, since_us: int | None = None, partition: int | None = None
+) -> Iterator[Message]:
+    """Every committed record of `topic` from its start, or from a time (µs since the epoch), to its end as of the call.
+
+    `partition` None reads all of them.
+
+    Records of one partition come in their order. Raises `KafkaUnreachable` when records that must exist do not come.
+    """
+    # A short wait, for the end of a partition is seen by an answer without records.
+    reader = consumer(settings, f"headway-read-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50)
+    try:
+        ends = _assign(reader, settings, topic, since_us, partition)
+        heard = time.monotonic()
+        while ends:
+            message = reader.poll(1.0)
+            if message is None:
+                if time.monotonic() - heard > IDLE_S:
+                    raise KafkaUnreachable(f"{settings.bootstrap} sent nothing of {topic} for {IDLE_S:.0f} s")
+                continue
+            heard = time.monotonic()
+            yield from _record(message, ends)
+    finally:
+        reader.close()
+
+
+def has_record(settings: Settings, topic: str, partition: int, offset: int) -> bool:
+    """Whether a committed record stands at or after this offset."""
+    reader = consumer(settings, f"headway-look-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50)
+    try:
+        reader.assign([TopicPartition(topic, partition, offset)])
+        message = reader.poll(ANSWER_S)
+        return message is not None and message.error() is None
+    finally:
+        reader.close()
+
+
+def _dotted(options: dict[str, Any]) -> dict[str, Any]:
+    """Option names with dots; those that librdkafka itself writes with _ stay."""
+    return {
+        k if k.endswith("_cb") or k in ("log_level", "logger") else k.replace("_", "."): v for k, v in options.items()
+    }
+
+
+def _admin(settings: Settings) -> tuple[AdminClient, list[KafkaError]]:
+    """A client, and the list it adds its troubles to: the answer to a request only says that the time is over."""
+    troubles: list[KafkaError] = []
+    return AdminClient(client_config(settings) | {"error_cb": troubles.append}), troubles
+
+
+def _partition_counts(admin: AdminClient, troubles: list[KafkaError], settings: Settings) -> dict[str, int]:
+    until = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            topics = admin.list_topics(timeout=1.0).topics
+            return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
+        except KafkaException as error:
+            admin.poll(0)
+            refused = [trouble for trouble in troubles if trouble.code() in REFUSALS]
+            if refused or time.monotonic() > until:
+                raise KafkaUnreachable(_unreachable(settings, [*refused, *troubles, error.args[0]][0])) from error
+
+
+def _unreachable(settings: Settings, reason: KafkaError) -> str:
+    return (
+        f"no Kafka at {settings.bootstrap} lets us in by {settings.kafka_security_protocol}: {reason.str()}. "
+        "Is it up, and are kafka_bootstrap and the security settings right?"
+    )
+
+
+def _partitions(topic: Topic, settings: Settings) -> int:
+    return topic.partitions or settings.partitions
+
+
+def _new_topic(topic: Topic, settings: Settings) -> NewTopic:
+    config = {
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+        # With 3 copies a write needs 2: no record is lost with one broker, none refused while one is down.
+        "min.insync.replicas": str(max(1, settings.replication - 1)),
+    }
+    if topic.compacted:
+        # Compaction passes over the newest segment, which would otherwise grow to 1 GiB before anything is dropped.
+        config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.2"}
+    else:
+        config["retention.ms"] = str(-1 if topic.retention_ms is None else topic.retention_ms)
+    return NewTopic(topic.name, _partitions(topic, settings), settings.replication, config=config)
+
+
+def _finish_creation(name: str, done: Any) -> None:
+    try:
+        done.result()
+    except KafkaException as error:
+        reason = error.args[0]
+        if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
+            raise KafkaTrouble(f"topic {name} could not be created: {reason.str()}") from error
+
+
+def _await_leaders(admin: AdminClient, settings: Settings) -> None:
+    """Until then a client that asks for a new topic is told that it does not exist."""
+    until = time.monotonic() + ANSWER_S
+    while True:
+        topics = admin.list_topics(timeout=ANSWER_S).topics
+        waiting = [name for name in TOPICS if name not in topics or _leaderless(topics[name])]
+        if not waiting:
+            return
+        if time.monotonic() > until:
+            raise KafkaTrouble(f"no leader after {ANSWER_S:.0f} s for {', '.join(waiting)} on {settings.bootstrap}")
+        time.sleep(0.05)
+
+
+def _leaderless(topic: Any) -> bool:
+    return topic.error is not None or any(partition.leader < 0 for partition in topic.partitions.values())
+
+
+def _assign(reader: Consumer, settings: Settings, topic: str, since_us: int | None, only: int | None) -> dict[int, int]:
+    """Set `reader` to its start in each partition; the end of each partition that has something to read."""
+    try:
+        found = reader.list_topics(topic, timeout=ANSWER_S).topics[topic]
+        if found.error is not None:
+            raise KafkaTrouble(f"topic {topic} on {settings.bootstrap}: {found.error.str()}")
+        starts = [TopicPartition(topic, p, OFFSET_BEGINNING) for p in found.partitions if only in (None, p)]
+        if since_us is not None:
+            times = [TopicPartition(topic, start.partition, since_us // 1000) for start in starts]
+            starts = reader.offsets_for_times(times, timeout=ANSWER_S)
+        ends = {}
+        for start in starts:
+            low, high = reader.get_watermark_offsets(start, timeout=ANSWER_S)
+            if high > max(low, start.offset) and start.offset != -1:  # -1: nothing is that new
+                ends[start.partition] = high
+    except KafkaException as error:
+        raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {error.args[0].str()}") from error
+    reader.assign([start for start in starts if start.partition in ends])
+    return ends
+
+
+def _record(message: Message, ends: dict[int, int]) -> Iterator[Message]:
+    """`message` when it is a record before its partition's end; drops from `ends` the partition that is done."""
+    partition, offset, error = message.partition(), message.offset(), message.error()
+    if error is None:
+        if offset < ends.get(partition, 0):
+            yield message
+        if offset + 1 >= ends.get(partition, 0):
+            ends.pop(partition, None)
+    elif error.code() == KafkaError._PARTITION_EOF:
+        # The last offsets may be transaction markers, which are never delivered: this is how their end is seen.
+        ends.pop(partition, None)
+    elif error.fatal() or not error.retriable():
+        raise KafkaTrouble(f"reading {message.topic()}: {error.str()}")

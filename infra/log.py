@@ -1,0 +1,61 @@
+"""Logs of every process: one line an event, for people or as JSON, ours and the libraries' alike, on stderr."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from infra.settings import Settings
+
+# Libraries that tell more than an operator can use; their warnings stay.
+QUIET = ("aiokafka", "faust", "mode", "httpx", "httpcore", "anthropic", "asyncio")
+
+
+def configure(settings: Settings, process: str) -> None:
+    """Set up logging for this process; `process` is its name in the local stack, such as router-0."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if settings.log_format == "text" else "iso", utc=False),
+    ]
+    render: list[Processor]
+    if settings.log_format == "json":
+
+        def name_process(_logger: Any, _method: str, event: Any) -> Any:
+            event["process"] = process
+            return event
+
+        render = [name_process, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:  # no process name: the local stack puts it before each line
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_event_to=0,
+                pad_level=False,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def bind(**context: Any) -> Any:
+    """A logger that adds `context` (topic, partition, task_id, ...) to each of its lines."""
+    return structlog.get_logger(**context)

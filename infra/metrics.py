@@ -1,0 +1,145 @@
+"""Every metric of every process, each under what it counts, what a rise means and what to do about it.
+
+Labels are bounded: pools, topics, statuses; never a task, session or tenant.
+"""
+
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from infra.settings import Settings
+
+SERVICES = ("router", "dispatcher", "executor")
+PROCESSES_APART = 10  # ports between two processes of one service: room for further services
+
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
+SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)  # seconds, waiting and agents' work
+
+
+# --- every process -----------------------------------------------------------------------------------------------
+
+# Events read from a topic. No rise while tasks are submitted: the process is stuck or has no partition; see its log.
+EVENTS_READ = Counter("headway_events_read", "Events read", ["topic"])
+
+# Events written to a topic. For tasks.outcomes the rate is the throughput of the line.
+EVENTS_WRITTEN = Counter("headway_events_written", "Events written and acknowledged", ["topic"])
+
+# Records that could not be decoded. Any rise: some producer writes bad bytes; `headway dlq list` shows which.
+BAD_MESSAGES = Counter("headway_bad_messages", "Records that could not be decoded", ["topic"])
+
+# Events known already and ignored. A few after a restart are normal; a steady rise: a producer sends everything twice.
+REPEATS = Counter("headway_repeats", "Events ignored because they were seen before", ["topic"])
+
+# Records between what was read and the end of a topic. A rise: this process is too slow; start more of its service.
+LAG = Gauge("headway_lag_records", "Records not yet read", ["topic", "partition"])
+
+# Seconds from an event's own time to its handling. A rise with steady lag: the process before this one is late.
+EVENT_AGE = Histogram("headway_event_age_seconds", "Age of an event when it is handled", ["topic"], buckets=FAST)
+
+# Seconds of one transaction, outputs and position together. A rise: the broker's disk is slow, or batches are large.
+TRANSACTION = Histogram("headway_transaction_seconds", "Time of one Kafka transaction", buckets=FAST)
+
+# Transactions given up and done again. One at a rebalance is normal; a steady rise: two processes claim a partition.
+TRANSACTIONS_ABORTED = Counter("headway_transactions_aborted", "Transactions given up and done again")
+
+# Seconds to rebuild state after a partition was taken over. A rise: the logs are long; look at their compaction.
+RECOVERY = Histogram("headway_recovery_seconds", "Time to rebuild a partition's state", buckets=SLOW)
+
+# Partitions in hand. Zero in a running process: more processes than partitions, or it lost its group.
+PARTITIONS = Gauge("headway_partitions", "Partitions in hand", ["topic"])
+
+# Times the process found itself stuck and ended itself. Any rise: read the log lines before it and report them.
+STUCK = Counter("headway_stuck", "Times the watchdog found no progress")
+
+
+# --- router ------------------------------------------------------------------------------------------------------
+
+# Decisions by chosen agent. A shift nobody planned: agents changed or lost their health; `headway explain` a task.
+DECISIONS = Counter("headway_decisions", "Routing decisions", ["agent_id"])
+
+# Seconds of one decision. A rise: too many agents or skills to compare.
+DECISION = Histogram("headway_decision_seconds", "Time of one routing decision", buckets=FAST)
+
+# Tasks that no agent can take. Any rise: an agent is missing or its definition names the wrong skills.
+UNROUTABLE = Counter("headway_unroutable", "Tasks that no agent can take")
+
+
+# --- dispatcher --------------------------------------------------------------------------------------------------
+
+# Waiting tasks. A steady rise: work comes faster than the pool does it; add instances, or expect refusals at queue_max.
+QUEUED = Gauge("headway_queued_tasks", "Waiting tasks", ["pool"])
+
+# Payload bytes waiting in a partition. Near queue_mb_max new tasks are refused; as above.
+QUEUED_BYTES = Gauge("headway_queued_bytes", "Payload waiting", ["partition"])
+
+# Seconds from acceptance to assignment. A rise: as for queued tasks.
+WAIT = Histogram("headway_wait_seconds", "Time a task waits for a slot", ["pool"], buckets=SLOW)
+
+# Slots taken and slots there are. Taken equal to all for long: the pool is the bottleneck.
+SLOTS_TAKEN = Gauge("headway_slots_taken", "Slots with a task", ["pool"])
+SLOTS = Gauge("headway_slots", "Slots of healthy instances", ["pool"])
+
+# Healthy instances. A fall: an executor host is gone or mute; `headway status`, then its log.
+INSTANCES = Gauge("headway_instances", "Instances with a fresh heartbeat", ["pool"])
+
+# Leases that ended because heartbeats stopped. Any rise: hosts die or stall; their tasks are given out again.
+LEASES_LOST = Counter("headway_leases_lost", "Leases ended by missing heartbeats", ["pool"])
+
+# Attempts after the first, by cause. A rise: failures that may pass, on the agent's or the model's side.
+RETRIES = Counter("headway_retries", "Attempts after the first", ["pool", "cause"])
+
+# Tasks whose attempts ran out of time. A rise: the agent got slower, or task_timeout_s is too short for it.
+TIMEOUTS = Counter("headway_timeouts", "Attempts that ran out of time", ["pool"])
+
+# Terminal outcomes. Rise of failed, expired, refused or dead_lettered: `headway dlq list`, `headway explain`.
+OUTCOMES = Counter("headway_outcomes", "Terminal outcomes", ["pool", "status"])
+
+# Seconds from acceptance to the terminal outcome. A rise: compare with wait and attempt times to see which part.
+TASK = Histogram("headway_task_seconds", "Time from acceptance to outcome", ["pool"], buckets=SLOW)
+
+# Quality of the answers, 0 to 1. A fall: the agent or its model got worse.
+QUALITY = Histogram("headway_quality", "Judged quality of an answer", ["pool"], buckets=[n / 10 for n in range(1, 11)])
+
+
+# --- executor host -----------------------------------------------------------------------------------------------
+
+# Tasks in hand. At in_hand_max the host stops reading; add hosts.
+IN_HAND = Gauge("headway_in_hand_tasks", "Tasks in hand", ["agent_id"])
+
+# Seconds of one attempt, by result. A rise: the agent or its model got slower.
+ATTEMPT = Histogram("headway_attempt_seconds", "Time of one attempt", ["agent_id", "status"], buckets=SLOW)
+
+# Heartbeats sent. No rise: the host is stuck, and its leases will end.
+HEARTBEATS = Counter("headway_heartbeats", "Heartbeats sent")
+
+# Model requests by answer. Rise of 429: limits are too high for the key; of 5xx or timeout: the API has trouble.
+MODEL_REQUESTS = Counter("headway_model_requests", "Requests to the model API", ["model", "answer"])
+
+# Seconds of one model request. A rise: the API is slow.
+MODEL_REQUEST = Histogram("headway_model_request_seconds", "Time of one model request", ["model"], buckets=SLOW)
+
+# Tokens by direction (input, output, cached). A rise without more tasks: prompts or answers grew.
+MODEL_TOKENS = Counter("headway_model_tokens", "Tokens paid for", ["model", "direction"])
+
+# US dollars spent. Near cost_cap_usd of the day tasks wait for the next one; raise it or use a cheaper model.
+MODEL_COST = Counter("headway_model_cost_usd", "US dollars spent on models", ["model"])
+
+# Seconds that requests waited for the shared rate limit. A rise: requests_per_min or tokens_per_min is the bottleneck.
+MODEL_WAIT = Histogram("headway_model_wait_seconds", "Wait for the shared rate limit", buckets=SLOW)
+
+# Answers found in the store of finished steps. A few after a crash: each saved a payment. A steady rise: hosts crash.
+STEPS_REUSED = Counter("headway_steps_reused", "Model answers reused after a crash")
+
+# Failed calls to Redis. Any rise: Redis is down; no model is called until it is back.
+REDIS_FAILURES = Counter("headway_redis_failures", "Failed calls to Redis")
+
+
+def port_offset(service: str, index: int) -> int:
+    """Place of a process in the range of metrics ports: router i is 10i, dispatcher i 10i+1, executor i 10i+2."""
+    return SERVICES.index(service) + PROCESSES_APART * index
+
+
+def serve(settings: Settings, offset: int) -> tuple[WSGIServer, Thread]:
+    """Answer /metrics on metrics_port + `offset` (see `port_offset`), in a thread of its own."""
+    return start_http_server(settings.metrics_port + offset, addr=settings.metrics_host)

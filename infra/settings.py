@@ -1,0 +1,338 @@
+"""Every setting of Headway: its meaning, unit, default and where its value came from.
+
+Nothing else in the project reads the environment. A value comes from `HEADWAY_<NAME>`, else from
+`headway.toml` in the working directory, else from the default below.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+import tomllib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ENV_PREFIX = "HEADWAY_"
+FILE_NAME = "headway.toml"
+MASK = "********"
+
+BALANCERS = ("weighted_round_robin", "round_robin", "least_connections", "adaptive")
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+class BadSettings(Exception):
+    """A setting is unknown or its value is not accepted. The message says which, and what would be."""
+
+
+def _setting(
+    default: Any,
+    doc: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    one_of: tuple[str, ...] | None = None,
+    secret: bool = False,
+    env: str | None = None,
+) -> Any:
+    """A dataclass field. `env` is a further variable it is read from, for names that other tools have made usual."""
+    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "one_of": one_of, "secret": secret, "env": env}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: types.MappingProxyType(dict(default)), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+_port = partial(_setting, minimum=1, maximum=65535)
+_count = partial(_setting, minimum=1)
+_number = partial(_setting, minimum=0)
+_share = partial(_setting, minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The effective settings of one process. Make one with `load_settings`, then pass it down."""
+
+    state_dir: str = _setting(".headway", "Folder of all local state (broker data, Redis data, logs, process list).")
+
+    kafka_bootstrap: str = _setting("", "Kafka servers as host:port,host:port. Empty: the local stack runs a broker.")
+    kafka_port: int = _port(9392, "Port of the local broker. Not 9092, so that it never meets another Kafka.")
+    kafka_controller_port: int = _port(9393, "Port of the local broker's KRaft controller.")
+    kafka_heap_mb: int = _setting(
+        512, "Java heap of the local broker (MiB). Enough for 10,000 records a second.", minimum=128
+    )
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT", "How to talk to Kafka. The local broker always speaks PLAINTEXT.", one_of=SECURITY_PROTOCOLS
+    )
+    kafka_sasl_mechanism: str = _setting("", "SASL mechanism; needed with a SASL protocol.", one_of=SASL_MECHANISMS)
+    kafka_username: str = _setting("", "SASL user name.")
+    kafka_password: str = _setting("", "SASL password.", secret=True)
+    kafka_ca_file: str = _setting(
+        "", "PEM file of the CA that signed the brokers' certificates. Empty: the system's CAs."
+    )
+
+    redis_url: str = _setting(
+        "", "Redis as redis://[user:password@]host:port/db. Empty: the local stack runs one.", secret=True
+    )
+    redis_port: int = _port(6392, "Port of the local Redis. Not 6379, so that it never meets another Redis.")
+
+    metrics_host: str = _setting(
+        "127.0.0.1", "Address the metrics ports listen on; 0.0.0.0 lets Prometheus in from outside."
+    )
+    metrics_port: int = _port(
+        9401, "First of a range of metrics ports, one a process: router i +10i, dispatcher +1, executor +2."
+    )
+
+    partitions: int = _count(
+        4, "Partitions of a topic: the most routers, dispatchers and executors that share the work."
+    )
+    replication: int = _count(1, "Copies of each partition. 1 for the local broker; use 3 on a cluster.")
+    routers: int = _count(1, "Router processes that the local stack starts.")
+    dispatchers: int = _count(1, "Dispatcher processes that the local stack starts.")
+    executors: int = _count(1, "Executor hosts that the local stack starts.")
+    agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
+    log_format: str = _setting(
+        "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
+    )
+    log_level: str = _setting("info", "Least level that is logged.", one_of=("debug", "info", "warning", "error"))
+
+    queue_max: int = _count(1000, "Waiting tasks of one pool; above it a new task is refused with retry_after_ms.")
+    queue_mb_max: int = _count(256, "Payload (MiB) waiting in one partition's queues; bounds the dispatcher's memory.")
+    slots_per_instance: int = _count(5, "Tasks that one instance works on at a time.")
+    balancer: str = _setting(
+        "weighted_round_robin", "How an instance is chosen; the default weighs by success rate.", one_of=BALANCERS
+    )
+    aging_s: float = _number(
+        60.0, "Seconds of waiting that raise a task's priority by one, so that none starves; 0: never."
+    )
+    tenant_weights: Mapping[str, float] = _setting(
+        {}, "Share of a tenant in a full queue, as acme=3,other=1 or JSON. One not named has 1."
+    )
+    task_timeout_s: float = _setting(600.0, "Seconds an attempt may take when the task names no timeout.", minimum=0.1)
+    retries_max: int = _number(3, "Attempts after the first, for failures that may pass.")
+    retry_base_s: float = _number(1.0, "Delay (s) before the first retry; it doubles each time, with jitter.")
+    retry_cap_s: float = _number(60.0, "Longest delay (s) between two attempts.")
+    redos_max: int = _number(1, "Attempts repeated because their answer was judged too poor.")
+    crashes_max: int = _count(5, "Instances a task may take down before it is dead-lettered as a poison task.")
+    items_max: int = _count(100, "Items of one task (a batch that fans out); a larger one is dead-lettered.")
+    lease_s: float = _setting(
+        10.0, "Seconds without a heartbeat after which an instance's slots are free again.", minimum=0.5
+    )
+    heartbeat_s: float = _setting(
+        2.0, "Seconds between two heartbeats of an instance; at most a third of lease_s.", minimum=0.1
+    )
+    remembered_max: int = _count(50_000, "Finished tasks a partition remembers, to know a repeat of them.")
+
+    sim_speed: float = _setting(60.0, "How many times faster than a model the simulated agents answer.", minimum=0.001)
+    sim_failure_rate: float = _share(
+        0.02, "Share of simulated attempts that fail (0 to 1), so that retries can be seen."
+    )
+    sim_seed: int = _number(7, "Seed of the simulated agents; the same seed gives the same answers.")
+    drain_s: float = _number(30.0, "Seconds an executor host may go on with work in hand when it is told to stop.")
+    in_hand_max: int = _count(1000, "Tasks an executor host holds at once; above it the host stops reading.")
+    text_bytes_max: int = _setting(
+        65_536, "Longest prompt or answer in one event (bytes); a longer one is cut.", minimum=256
+    )
+
+    anthropic_api_key: str = _setting(
+        "", "Key of the Anthropic API. Empty: simulated agents only.", secret=True, env="ANTHROPIC_API_KEY"
+    )
+    anthropic_base_url: str = _setting(
+        "", "Address of the Anthropic API. Empty: the client's own.", env="ANTHROPIC_BASE_URL"
+    )
+    model_default: str = _setting(
+        "claude-haiku-4-5", "Model of an agent that names none; the cheapest that does the work."
+    )
+    cost_cap_usd: float = _number(10.0, "US dollars that all hosts together may spend in a UTC day.")
+    requests_per_min: int = _count(50, "Model requests a minute, all hosts together; the API's lowest tier.")
+    tokens_per_min: int = _count(40_000, "Model tokens a minute, all hosts together; the API's lowest tier.")
+    max_tokens: int = _count(1024, "Longest answer asked of a model (tokens).")
+
+    watchdog_s: float = _setting(30.0, "Seconds a process may give no sign of life before it is restarted.", minimum=1)
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka servers to connect to: the given ones, else the local broker."""
+        return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def redis(self) -> str:
+        """URL of Redis: the given one, else the local server."""
+        return self.redis_url or f"redis://127.0.0.1:{self.redis_port}/0"
+
+    @property
+    def state(self) -> Path:
+        return Path(self.state_dir)
+
+
+class Effective(NamedTuple):
+    """One setting as `headway config` shows it."""
+
+    name: str
+    value: str  # masked when secret
+    source: str  # the variable, headway.toml, or default
+    doc: str
+
+
+FIELDS: dict[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Settings)}
+DEFAULTS = Settings()
+
+
+def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """The effective settings, or `BadSettings`. The arguments stand in for the environment and working directory."""
+    return _load(environ, folder)[0]
+
+
+def explain_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> list[Effective]:
+    """Each effective value and where it came from, in the order of the fields; secrets masked."""
+    settings, sources = _load(environ, folder)
+    return [
+        Effective(name, shown(settings, name), sources.get(name, "default"), f.metadata["doc"])
+        for name, f in FIELDS.items()
+    ]
+
+
+def shown(settings: Settings, name: str) -> str:
+    """The value of one setting as text, masked when it is a secret."""
+    text = _text(getattr(settings, name))
+    return MASK if text and FIELDS[name].metadata["secret"] else text
+
+
+def as_env(settings: Settings) -> dict[str, str]:
+    """All settings as environment variables: what a child process needs to see the same values."""
+    return {ENV_PREFIX + name.upper(): _text(getattr(settings, name)) for name in FIELDS}
+
+
+def _load(environ: Mapping[str, str] | None, folder: Path | None) -> tuple[Settings, dict[str, str]]:
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, raw, source in [*_from_file((folder or Path.cwd()) / FILE_NAME), *_from_env(environ)]:
+        values[name] = _parsed(name, raw, source)
+        sources[name] = source
+    settings = Settings(**values)
+    _check_together(settings)
+    return settings, sources
+
+
+def _from_file(path: Path) -> list[tuple[str, Any, str]]:
+    if not path.is_file():
+        return []
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: not valid TOML: {error}") from error
+    for name in table:
+        if name not in FIELDS:
+            raise BadSettings(f"{path}: unknown setting {name!r}{_nearest(name, list(FIELDS))}")
+    return [(name, raw, FILE_NAME) for name, raw in table.items()]
+
+
+def _from_env(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
+    """Values from the environment, the project's own names last so that they win."""
+    aliases = [(name, f.metadata["env"]) for name, f in FIELDS.items() if f.metadata["env"]]
+    found = [(name, environ[variable], variable) for name, variable in aliases if environ.get(variable)]
+    known = {ENV_PREFIX + name.upper(): name for name in FIELDS}
+    for variable in sorted(environ):
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        if variable not in known:
+            raise BadSettings(f"unknown variable {variable}{_nearest(variable, list(known))}")
+        found.append((known[variable], environ[variable], variable))
+    return found
+
+
+def _nearest(name: str, valid: list[str]) -> str:
+    """The end of the message about an unknown name: the one that was probably meant."""
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
+    return f"; the nearest valid one is {close[0]}"
+
+
+def _parsed(name: str, raw: Any, source: str) -> Any:
+    """`raw` (text from the environment, or a TOML value) as the field's type, checked against what it accepts."""
+    rules = FIELDS[name].metadata
+    parse: Callable[[Any], Any]
+    parse, kind = _KINDS[type(getattr(DEFAULTS, name))]
+    try:
+        value = parse(raw)
+    except (ValueError, TypeError, AttributeError):
+        raise _refusal(name, raw, source, kind) from None
+    if rules["one_of"] and value not in rules["one_of"]:
+        raise _refusal(name, raw, source, "one of " + ", ".join(choice or '""' for choice in rules["one_of"]))
+    low, high = rules["minimum"], rules["maximum"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        wanted = f"{kind} from {low} to {high}" if high is not None else f"{kind} of at least {low}"
+        raise _refusal(name, raw, source, wanted)
+    return value
+
+
+def _refusal(name: str, raw: Any, source: str, accepted: str) -> BadSettings:
+    value = MASK if FIELDS[name].metadata["secret"] else repr(raw)
+    return BadSettings(f"{name} = {value} (from {source}) is not accepted; it takes {accepted}")
+
+
+def _string(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError
+    return raw.strip()
+
+
+def _integer(raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int | str):
+        raise TypeError
+    return int(raw)
+
+
+def _decimal(raw: Any) -> float:
+    if isinstance(raw, bool):
+        raise TypeError
+    value = float(raw)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError
+    return value
+
+
+def _weights(raw: Any) -> Mapping[str, float]:
+    """A TOML table, a JSON object, or acme=3,other=1; each weight above 0."""
+    if isinstance(raw, str):
+        text = raw.strip()
+        pairs = (part.split("=") for part in text.split(",") if part.strip())
+        raw = json.loads(text) if text.startswith("{") else {name.strip(): weight for name, weight in pairs}
+    weights = {str(name): _decimal(weight) for name, weight in raw.items()}
+    if any(weight <= 0 for weight in weights.values()):
+        raise ValueError
+    return types.MappingProxyType(weights)
+
+
+_KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
+    str: (_string, "text"),
+    int: (_integer, "a whole number"),
+    float: (_decimal, "a number"),
+    types.MappingProxyType: (_weights, "names with weights above 0, as acme=3,other=1"),
+}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
+
+
+def _check_together(settings: Settings) -> None:
+    """What no single setting can say of itself."""
+    if settings.kafka_security_protocol.startswith("SASL_") and not settings.kafka_sasl_mechanism:
+        raise BadSettings(
+            f"kafka_security_protocol = {settings.kafka_security_protocol} needs kafka_sasl_mechanism; "
+            f"it takes one of {', '.join(SASL_MECHANISMS[1:])}"
+        )
+    if settings.kafka_security_protocol != "PLAINTEXT" and not settings.kafka_bootstrap:
+        raise BadSettings(
+            f"kafka_security_protocol = {settings.kafka_security_protocol} needs kafka_bootstrap: "
+            "the local broker speaks PLAINTEXT only"
+        )
+    if settings.heartbeat_s * 3 > settings.lease_s:
+        raise BadSettings(
+            f"heartbeat_s = {settings.heartbeat_s} is not accepted with lease_s = {settings.lease_s}; "
+            "it takes at most a third of it, so that two lost heartbeats do not free a slot"
+        )

@@ -1,0 +1,51 @@
+"""What the supervisor has to know of one process, and how a process shows that it is alive."""
+
+import http.client
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+PROBE_S = 2.0  # how long a healthy process may take to answer a probe
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    command: tuple[str, ...]
+    probe: Callable[[], bool]
+    """True when the process answers; asked again and again from a thread of its own."""
+    stop_s: float
+    """Time to stop by itself after SIGTERM; then it is killed."""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def kafka_answers(port: int) -> bool:
+    """The broker answers ApiVersions (key 18, version 0): it has started, not only bound its port."""
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    return _ask(port, struct.pack(">i", len(request)) + request) is not None
+
+
+def redis_answers(port: int) -> bool:
+    """Redis answers PING; while it loads its data it answers with an error instead."""
+    return _ask(port, b"PING\r\n") == b"+PONG\r\n"
+
+
+def metrics_answer(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=PROBE_S)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _ask(port: int, request: bytes) -> bytes | None:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=PROBE_S) as connection:
+            connection.sendall(request)
+            return connection.recv(1024) or None
+    except OSError:
+        return None

@@ -1,0 +1,640 @@
+"""The dispatcher's decisions for one partition: every task from its decision to its one outcome.
+
+Events and the time go in; messages to send and log records to keep come out of `take`, and the caller commits them
+together with the input positions in one Kafka transaction. So each input acts once, and whatever the process knew
+can be read back from the log. A repeat (same task, same attempt) changes nothing: see the guard of each handler.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+from processors.backoff import retry_delay_us
+from processors.evaluation import evaluate
+from processors.joining import cut, finished, open_items, settle, subtasks, verdict
+from processors.pool import Pool
+from processors.task import Task, marker
+from schemas.events import (
+    AgentHeartbeat,
+    DispatchRecord,
+    ItemFinished,
+    OutcomeStatus,
+    RoutingDecision,
+    TaskCommand,
+    TaskOutcome,
+    TaskResult,
+)
+
+_OUTPUT_BYTES_MAX = 200_000
+"""Output kept of one attempt: outcome and log record must fit a Kafka message."""
+_ERROR_BYTES_MAX = 4_000
+_STATUS_EVERY_US = 1_000_000
+_CANCELS_MAX = 10_000
+"""Cancellations remembered for tasks that have not arrived here; the oldest gives way."""
+_CANCELS_KEPT_US = 600_000_000
+_WAITING = ("queued", "delayed")
+_IN_HAND = ("running", "cancelling")
+
+
+class Send(NamedTuple):
+    """One message to write. `partition` None: by key."""
+
+    topic: str
+    key: str
+    event: str
+    value: Any
+    task_id: str | None = None
+    partition: int | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The dispatcher's settings; times in microseconds. `partitions`: how many every topic of the line has."""
+
+    partitions: int = 4
+    queue_max: int = 1000
+    queue_bytes_max: int = 256_000_000
+    slots: int = 5
+    balancer: str = "weighted_round_robin"
+    aging_us: int = 60_000_000
+    tenant_weights: Mapping[str, float] = field(default_factory=dict)
+    timeout_us: int = 600_000_000
+    retries_max: int = 3
+    retry_base_us: int = 1_000_000
+    retry_cap_us: int = 60_000_000
+    redos_max: int = 1
+    crashes_max: int = 5
+    lease_us: int = 10_000_000
+    remembered_max: int = 50_000
+
+
+class Dispatcher:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.tasks: dict[str, Task] = {}
+        self.pools: dict[str, Pool] = {}
+        self.done: OrderedDict[str, None] = OrderedDict()
+        """Newest finished ids: a repeated submission of one of them is not run again."""
+        self.cancels: OrderedDict[str, int] = OrderedDict()
+        """Cancelled before they arrived here, and when."""
+        self.waiting_bytes = 0
+        self._timers: list[tuple[int, str]] = []
+        self._status_due = 0
+        self._ready: set[str] = set()
+        """Pools where something changed since the last dispatch."""
+        self._stale: dict[str, set[tuple[str, int]]] = {}
+        """By instance: attempts its last heartbeat listed that are no longer in hand."""
+        self._sends: list[Send] = []
+        self._dirty: dict[str, DispatchRecord | Task | None] = {}
+
+    # -- what comes in ----------------------------------------------------------------------------------------------
+
+    def decision(self, event: RoutingDecision, now: int) -> None:
+        """A routed task arrives. Known ids are repeats."""
+        if event["task_id"] in self.tasks or event["task_id"] in self.done:
+            return
+        task = _arrived(event, now)
+        if self.cancels.pop(task.task_id, None) is not None:
+            self._end(task, "cancelled", now, error="cancelled before it was queued")
+        elif event["refusal"] is not None:
+            self._end(task, "failed", now, error=event["refusal"])
+        elif event["agent_id"] is None:
+            self._decompose(task, now)
+        else:
+            self._admit(task, now)
+
+    def result(self, event: TaskResult, now: int) -> None:
+        """A host reports. Only the attempt in hand counts; a step is kept whoever finished it."""
+        task = self.tasks.get(event["task_id"])
+        if task is None:
+            return
+        _spend(task, event)
+        if event["kind"] == "step":
+            known = {step["name"] for step in task.steps}
+            task.steps += [
+                {**step, "output": cut(step["output"], _OUTPUT_BYTES_MAX)}
+                for step in event["steps"]
+                if step["name"] not in known
+            ]
+            self._dirty[task.task_id] = task
+            return
+        if event["attempt"] != task.attempt or task.phase not in _IN_HAND:
+            return
+        if event["kind"] == "lost" and not self._is_gone(task, event, now):
+            return
+        if event["started_at"] is not None and task.started_at is None:
+            task.started_at = event["started_at"]
+        self._release(task, event)
+        if task.phase == "cancelling" and event["kind"] != "completed":
+            self._end(task, "cancelled", now, error=task.error)
+        else:
+            self._attempt_ended(task, event, now)
+
+    def heartbeat(self, event: AgentHeartbeat, now: int) -> None:
+        """A host is alive: its instances can take work, and what it has in hand keeps its lease."""
+        if now - event["at"] > self.limits.lease_us:
+            return  # read late: it says nothing about now
+        pool = self._pool(event["pool"], event["agent_id"])
+        holder = (event["host_id"], event["incarnation"])
+        for report in event["instances"]:
+            instance = pool.instance(report["instance_id"])
+            instance.host_id, instance.incarnation = holder
+            instance.seen_at = max(instance.seen_at, event["at"])
+            instance.draining = event["draining"]
+            stale: set[tuple[str, int]] = set()
+            for run in report["running"]:
+                task = self.tasks.get(run["task_id"])
+                if task is not None and task.phase in _IN_HAND and task.attempt == run["attempt"]:
+                    task.lease_until = event["at"] + self.limits.lease_us
+                    task.holder = holder
+                else:
+                    stale.add((run["task_id"], run["attempt"]))
+            self._stop_stale(pool, report["instance_id"], stale, now)
+        self._touch(pool)
+
+    def command(self, event: TaskCommand, now: int) -> None:
+        """Somebody cancels a task. Every partition hears it; one that does not know the task remembers it a while."""
+        task = self.tasks.get(event["task_id"])
+        reason = event["reason"] or f"cancelled by {event['by']}"
+        if task is None:
+            if event["task_id"] not in self.done and event["task_id"] not in self.cancels:
+                self._remember_cancel(event["task_id"], now)
+        elif task.phase == "running":
+            task.error = reason
+            self._enter(task, "cancelling", now)
+            task.stop_by = min(task.stop_by, now + self.limits.lease_us)
+            self._set_timers(task)
+            self._stop(task.task_id, task.attempt, task.instance_id or "", task.pool, task.agent_id or "", reason, now)
+        elif task.phase != "cancelling":
+            for item in task.items:
+                if item["status"] == "open":
+                    self._cancel_item(item["task_id"], event["by"], reason, now)
+            self._end(task, "cancelled", now, error=reason)
+
+    def item_finished(self, event: ItemFinished, now: int) -> None:
+        """An item of a task that waits here has ended; the last one ends the task."""
+        task = self.tasks.get(event["parent_id"])
+        if task is None or task.phase != "joining" or not settle(task.items, event["item"]):
+            return
+        _spend(task, event["item"])
+        self._dirty[task.task_id] = task
+        if all(item["status"] != "open" for item in task.items):
+            output, error = verdict(task.items)
+            self._end(task, "failed" if error else "completed", now, output=output, error=error)
+
+    def tick(self, now: int) -> None:
+        """Lets time pass: leases, retries, deadlines, and the state of the pools once a second."""
+        while self._timers and self._timers[0][0] <= now:
+            task = self.tasks.get(heappop(self._timers)[1])
+            if task is not None:
+                self._wake(task, now)
+        while self.cancels and next(iter(self.cancels.values())) <= now - _CANCELS_KEPT_US:
+            self._dirty[self.cancels.popitem(last=False)[0]] = None
+        if now >= self._status_due:
+            self._status_due = now + _STATUS_EVERY_US
+            for pool in self.pools.values():
+                if pool.changed:
+                    pool.changed = False
+                    status = pool.status(now, self.limits.lease_us, self.limits.queue_max)
+                    self._sends.append(Send("pools.status", pool.name, "PoolStatus", status))
+
+    def due_at(self) -> int:
+        """When `tick` has something to do, at the latest."""
+        return min(self._status_due, self._timers[0][0]) if self._timers else self._status_due
+
+    def take(self, now: int) -> tuple[list[Send], dict[str, DispatchRecord | None]]:
+        """Gives out free slots, then hands over what has to be written: messages, and log records by task id."""
+        for name in self._ready:
+            self._dispatch(self.pools[name], now)
+        self._ready.clear()
+        sends, dirty = self._sends, self._dirty
+        self._sends, self._dirty = [], {}
+        return sends, {key: value.to_record() if isinstance(value, Task) else value for key, value in dirty.items()}
+
+    # -- a crash ----------------------------------------------------------------------------------------------------
+
+    def restore(self, records: Iterable[DispatchRecord], now: int) -> None:
+        """Becomes what the log says. Leases start anew: the hosts have that long to say what they have in hand."""
+        for record in sorted(records, key=lambda r: r["entered_at"]):
+            if record["phase"] == "done":
+                self.done[record["task_id"]] = None
+            elif record["phase"] == "cancel_requested":
+                self.cancels[record["task_id"]] = record["entered_at"]
+            else:
+                self._resume(Task.from_record(record), now)
+
+    def _resume(self, task: Task, now: int) -> None:
+        self.tasks[task.task_id] = task
+        if task.phase == "joining":
+            return
+        pool = self._pool(task.pool, task.agent_id or "")
+        if task.phase in _IN_HAND:
+            pool.instance(task.instance_id or "").running.add(task.task_id)
+            task.lease_until = now + self.limits.lease_us
+            task.stop_by = task.entered_at + self._timeout_us(task) + self.limits.lease_us
+        else:
+            self.waiting_bytes += len(task.raw)
+            if task.phase == "delayed":
+                pool.delayed += 1
+            else:
+                pool.queue.push(task.task_id, task.tenant_id, task.priority, task.queued_at, now)
+        self._set_timers(task)
+        self._touch(pool)
+
+    # -- a task's way -----------------------------------------------------------------------------------------------
+
+    def _admit(self, task: Task, now: int) -> None:
+        """Queues a new task, unless the queue is full. Items of an accepted task are never refused."""
+        pool = self._pool(task.pool, task.agent_id or "")
+        full = pool.waiting >= self.limits.queue_max
+        if task.parent_id is None and (full or self.waiting_bytes + len(task.raw) > self.limits.queue_bytes_max):
+            retry_after_ms = pool.retry_after_ms(now, self.limits.lease_us)
+            what = f"{pool.waiting} tasks wait for {pool.name}" if full else "the waiting tasks fill the memory"
+            error = f"queue full: {what}; hand it in again in {retry_after_ms / 1000:.0f} s or later"
+            self._end(task, "refused", now, error=error, retry_after_ms=retry_after_ms)
+            return
+        self.tasks[task.task_id] = task
+        self._enqueue(task, now)
+
+    def _enqueue(self, task: Task, now: int) -> None:
+        """To the queue, at the place its age gives it."""
+        pool = self.pools[task.pool]
+        self._enter(task, "queued", now)
+        task.ready_at = 0
+        pool.queue.push(task.task_id, task.tenant_id, task.priority, task.queued_at, now)
+        self.waiting_bytes += len(task.raw)
+        self._set_timers(task)
+        self._touch(pool)
+
+    def _leave_queue(self, task: Task) -> None:
+        pool = self.pools[task.pool]
+        if task.phase == "delayed":
+            pool.delayed -= 1
+        else:
+            pool.queue.discard(task.task_id)
+        self.waiting_bytes -= len(task.raw)
+        self._touch(pool)
+
+    def _dispatch(self, pool: Pool, now: int) -> None:
+        """Gives free slots to waiting tasks until one of both runs out."""
+        while len(pool.queue) and pool.free_slots(now, self.limits.lease_us):
+            task_id = pool.queue.pop(now)
+            if task_id is None:
+                return
+            task = self.tasks[task_id]
+            if task.deadline_at is not None and task.deadline_at <= now:
+                self._end(task, "expired", now, error="its deadline passed while it waited")
+                continue
+            instance = pool.choose(now, self.limits.lease_us, task.complexity, task.instance_id)
+            assert instance is not None
+            instance.running.add(task_id)
+            self.waiting_bytes -= len(task.raw)
+            self._assign(task, instance.instance_id, now)
+            pool.changed = True
+
+    def _assign(self, task: Task, instance_id: str, now: int) -> None:
+        task.attempt += 1
+        task.instance_id = instance_id
+        task.holder = None
+        self._enter(task, "running", now)
+        timeout_us = self._timeout_us(task)
+        task.lease_until = now + self.limits.lease_us
+        task.stop_by = now + timeout_us + self.limits.lease_us  # the host has the first try at stopping it
+        self._set_timers(task)
+        value = {
+            **_ids(task, f"{task.attempt}/run"),
+            "kind": "run",
+            "attempt": task.attempt,
+            "instance_id": instance_id,
+            "agent_id": task.agent_id,
+            "pool": task.pool,
+            "skill": task.skill,
+            "assigned_at": now,
+            "deadline_at": task.deadline_at,
+            "timeout_ms": timeout_us // 1000,
+            "feedback": task.feedback,
+            "steps": task.steps,
+            "reason": None,
+            "task": task.raw,
+        }
+        self._sends.append(Send("tasks.assigned", instance_id, "TaskAssigned", value, task.task_id))
+
+    def _attempt_ended(self, task: Task, event: TaskResult, now: int) -> None:
+        kind = event["kind"]
+        if kind == "completed":
+            self._judge(task, event, now)
+        elif kind == "expired":
+            self._end(task, "expired", now, error=event["error"] or "its deadline passed before it started")
+        elif kind == "lost":
+            self._lost(task, event["error"] or "its host died", now)
+        elif kind == "failed" and not event["retryable"]:
+            self._end(task, "failed", now, error=event["error"] or "failed without saying why", model=event["model"])
+        else:  # a cancel nobody asked for is a failure like any other
+            self._retry(task, event["error"] or kind, event["retry_after_ms"], now)
+
+    def _judge(self, task: Task, event: TaskResult, now: int) -> None:
+        """Evaluates a completed attempt: the outcome, or another attempt with the reasons as feedback."""
+        submission = task.submission()
+        redos_max = self.limits.redos_max if submission["redos_max"] is None else submission["redos_max"]
+        if task.phase == "cancelling":
+            redos_max = 0
+        judged = evaluate(submission, event, task.attempt, task.redos, redos_max)
+        evaluation = {
+            **_ids(task, f"{task.attempt}/evaluation"),
+            "attempt": task.attempt,
+            "agent_id": task.agent_id,
+            "at": now,
+            "success": judged.success,
+            "quality": judged.quality,
+            "verdict": judged.verdict,
+            "reasons": list(judged.reasons),
+            "redos": task.redos,
+            "evaluator": judged.evaluator,
+        }
+        self._sends.append(Send("evaluations", task.task_id, "Evaluation", evaluation, task.task_id))
+        if judged.verdict == "redo":
+            task.redos += 1
+            task.feedback = cut(" ".join(judged.reasons), _ERROR_BYTES_MAX)
+            task.steps = []  # a redo is meant to do them again
+            self._enqueue(task, now)
+            return
+        output = cut(event["output"], _OUTPUT_BYTES_MAX)
+        self._end(task, "completed", now, output=output, model=event["model"], quality=judged.quality)
+
+    def _retry(self, task: Task, error: str, retry_after_ms: int | None, now: int) -> None:
+        submission = task.submission()
+        retries_max = self.limits.retries_max if submission["retries_max"] is None else submission["retries_max"]
+        task.error = cut(error, _ERROR_BYTES_MAX)
+        if task.retries >= retries_max:
+            self._bury(task, f"gave up after {task.attempt} attempts: {task.error}", now)
+            return
+        task.retries += 1
+        delay_us = retry_delay_us(task.task_id, task.retries, self.limits.retry_base_us, self.limits.retry_cap_us)
+        self._enter(task, "delayed", now)
+        task.ready_at = now + max(delay_us, (retry_after_ms or 0) * 1000)
+        self.pools[task.pool].delayed += 1
+        self.waiting_bytes += len(task.raw)
+        self._set_timers(task)
+
+    def _lost(self, task: Task, error: str, now: int) -> None:
+        """The host died with it: at once to another, unless it seems to kill every host it meets."""
+        task.crashes += 1
+        task.error = cut(error, _ERROR_BYTES_MAX)
+        if task.crashes > self.limits.crashes_max:
+            self._bury(task, f"its host died {task.crashes} times: {task.error}", now)
+        else:
+            self._enqueue(task, now)
+
+    def _bury(self, task: Task, reason: str, now: int) -> None:
+        letter = {
+            "event_id": f"{task.task_id}/dead",
+            "at": now,
+            "service": "dispatcher",
+            "topic": "tasks.submitted",
+            "partition": -1,
+            "offset": -1,
+            "key": task.session_id.encode(),
+            "payload": task.raw,
+            "reason": reason,
+            "task_id": task.task_id,
+            "session_id": task.session_id,
+            "tenant_id": task.tenant_id,
+            "attempts": task.attempt,
+        }
+        self._sends.append(Send("dead.letters", task.task_id, "DeadLetter", letter, task.task_id))
+        self._end(task, "dead_lettered", now, error=reason)
+
+    def _end(
+        self,
+        task: Task,
+        status: OutcomeStatus,
+        now: int,
+        *,
+        output: str = "",
+        error: str | None = None,
+        retry_after_ms: int | None = None,
+        model: str | None = None,
+        quality: float | None = None,
+    ) -> None:
+        """The one outcome of a task. From here on its id is only remembered."""
+        if task.task_id in self.tasks:
+            if task.phase in _WAITING:
+                self._leave_queue(task)
+            del self.tasks[task.task_id]
+        outcome: TaskOutcome = {
+            "event_id": f"{task.task_id}/outcome",
+            "task_id": task.task_id,
+            "session_id": task.session_id,
+            "tenant_id": task.tenant_id,
+            "status": status,
+            "output": output,
+            "error": cut(error, _ERROR_BYTES_MAX) if error else None,
+            "retry_after_ms": retry_after_ms,
+            "agent_id": task.agent_id,
+            "instance_id": task.instance_id,
+            "model": model,
+            "skill": task.skill,
+            "priority": task.priority,
+            "attempts": task.attempt,
+            "redos": task.redos,
+            "quality": quality,
+            "submitted_at": task.submitted_at,
+            "started_at": task.started_at,
+            "finished_at": now,
+            "parent_id": task.parent_id,
+            "item_index": task.item_index,
+            "items": task.items,
+            "tokens_in": task.tokens_in,
+            "tokens_out": task.tokens_out,
+            "cost_usd_micros": task.cost_usd_micros,
+        }
+        self._sends.append(Send("tasks.outcomes", task.session_id, "TaskOutcome", outcome, task.task_id))
+        if task.parent_id is not None and task.item_index is not None:
+            item = finished(outcome, now)
+            self._sends.append(Send("task.commands", item["pool"], "ItemFinished", item, task.task_id))
+        self._remember_done(task.task_id, now)
+
+    def _decompose(self, task: Task, now: int) -> None:
+        """A task with items: each becomes a subtask; the task itself waits for them and takes no slot."""
+        submission = task.submission()
+        self.tasks[task.task_id] = task
+        task.items = open_items(submission)
+        self._enter(task, "joining", now)
+        for child in subtasks(submission, now):
+            self._sends.append(
+                Send("tasks.submitted", child["session_id"], "TaskSubmitted", child, child["task_id"])
+            )
+
+    # -- details ----------------------------------------------------------------------------------------------------
+
+    def _pool(self, name: str, agent_id: str) -> Pool:
+        pool = self.pools.get(name)
+        if pool is None:
+            limits = self.limits
+            pool = self.pools[name] = Pool(
+                name,
+                agent_id,
+                balancer=limits.balancer,
+                slots=limits.slots,
+                aging_us=limits.aging_us,
+                weights=limits.tenant_weights,
+            )
+        return pool
+
+    def _touch(self, pool: Pool) -> None:
+        pool.changed = True
+        self._ready.add(pool.name)
+
+    def _enter(self, task: Task, phase: Any, now: int) -> None:
+        task.phase = phase
+        task.entered_at = now
+        self._dirty[task.task_id] = task
+
+    def _timeout_us(self, task: Task) -> int:
+        return self.limits.timeout_us if task.timeout_ms is None else task.timeout_ms * 1000
+
+    def _set_timers(self, task: Task) -> None:
+        if task.phase in _IN_HAND:
+            heappush(self._timers, (min(task.lease_until, task.stop_by), task.task_id))
+            return
+        if task.deadline_at is not None:
+            heappush(self._timers, (task.deadline_at, task.task_id))
+        if task.phase == "delayed":
+            heappush(self._timers, (task.ready_at, task.task_id))
+
+    def _wake(self, task: Task, now: int) -> None:
+        if task.phase in _WAITING:
+            if task.deadline_at is not None and task.deadline_at <= now:
+                self._end(task, "expired", now, error="its deadline passed while it waited")
+            elif task.phase == "delayed" and task.ready_at <= now:
+                self._leave_queue(task)
+                self._enqueue(task, now)
+        elif task.phase in _IN_HAND:
+            self._check_lease(task, now)
+
+    def _check_lease(self, task: Task, now: int) -> None:
+        if now < min(task.lease_until, task.stop_by):
+            self._set_timers(task)
+            return
+        overdue = now >= task.stop_by
+        reason = "timed out" if overdue else f"no word from its host for {self.limits.lease_us / 1e6:g} s"
+        self._free_slot(task)
+        self._stop(task.task_id, task.attempt, task.instance_id or "", task.pool, task.agent_id or "", reason, now)
+        if task.phase == "cancelling":
+            self._end(task, "cancelled", now, error=task.error)
+        elif overdue:
+            self._retry(task, reason, None, now)
+        else:
+            self._lost(task, reason, now)
+
+    def _is_gone(self, task: Task, event: TaskResult, now: int) -> bool:
+        """Whether a report of loss is to be believed: not while another living host has the attempt in hand."""
+        if task.holder is None or task.holder[0] == event["host_id"]:
+            return True
+        return task.lease_until <= now
+
+    def _free_slot(self, task: Task) -> None:
+        pool = self.pools[task.pool]
+        pool.instance(task.instance_id or "").running.discard(task.task_id)
+        self._touch(pool)
+
+    def _release(self, task: Task, event: TaskResult) -> None:
+        """Frees the slot and lets the instance learn from the run."""
+        self._free_slot(task)
+        if event["kind"] in ("completed", "failed"):
+            response_ms = (event["finished_at"] - (event["started_at"] or event["finished_at"])) / 1000
+            instance = self.pools[task.pool].instance(task.instance_id or "")
+            instance.record(event["kind"] == "completed", response_ms)
+
+    def _stop(
+        self, task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str, reason: str, now: int
+    ) -> None:
+        """Tells the host of the instance to stop an attempt; one it does not have is no matter."""
+        task = self.tasks.get(task_id)
+        value = {
+            "event_id": f"{task_id}/{attempt}/cancel",
+            "task_id": task_id,
+            "session_id": task.session_id if task else "",
+            "tenant_id": task.tenant_id if task else "",
+            "kind": "cancel",
+            "attempt": attempt,
+            "instance_id": instance_id,
+            "agent_id": agent_id,
+            "pool": pool,
+            "skill": task.skill if task else "",
+            "assigned_at": now,
+            "deadline_at": None,
+            "timeout_ms": 0,
+            "feedback": None,
+            "steps": [],
+            "reason": reason,
+            "task": b"",
+        }
+        self._sends.append(Send("tasks.assigned", instance_id, "TaskAssigned", value, task_id))
+
+    def _stop_stale(self, pool: Pool, instance_id: str, stale: set[tuple[str, int]], now: int) -> None:
+        """Stops what a host still runs though nobody waits for it; only on the second mention, for a result and a
+        heartbeat may cross."""
+        for task_id, attempt in stale & self._stale.get(instance_id, set()):
+            self._stop(task_id, attempt, instance_id, pool.name, pool.agent_id, "given up", now)
+        if stale:
+            self._stale[instance_id] = stale
+        else:
+            self._stale.pop(instance_id, None)
+
+    def _cancel_item(self, task_id: str, by: str, reason: str, now: int) -> None:
+        command = {
+            "event_id": f"{task_id}/cancel",
+            "task_id": task_id,
+            "kind": "cancel",
+            "at": now,
+            "by": by,
+            "reason": reason,
+        }
+        for partition in range(self.limits.partitions):
+            self._sends.append(Send("task.commands", task_id, "TaskCommand", command, task_id, partition))
+
+    def _remember_done(self, task_id: str, now: int) -> None:
+        self.done[task_id] = None
+        self._dirty[task_id] = marker(task_id, "done", now)
+        while len(self.done) > self.limits.remembered_max:
+            self._dirty[self.done.popitem(last=False)[0]] = None
+
+    def _remember_cancel(self, task_id: str, now: int) -> None:
+        self.cancels[task_id] = now
+        self._dirty[task_id] = marker(task_id, "cancel_requested", now)
+        while len(self.cancels) > _CANCELS_MAX:
+            self._dirty[self.cancels.popitem(last=False)[0]] = None
+
+
+def _arrived(event: RoutingDecision, now: int) -> Task:
+    record: DispatchRecord = {
+        **marker(event["task_id"], "queued", now),  # type: ignore[typeddict-item]
+        "session_id": event["session_id"],
+        "tenant_id": event["tenant_id"],
+        "pool": event["pool"],
+        "agent_id": event["agent_id"],
+        "skill": event["skill"],
+        "complexity": event["complexity"],
+        "queued_at": now,
+        "task": event["task"],
+    }
+    return Task.from_record(record)
+
+
+def _ids(task: Task, what: str) -> dict[str, str]:
+    return {
+        "event_id": f"{task.task_id}/{what}",
+        "task_id": task.task_id,
+        "session_id": task.session_id,
+        "tenant_id": task.tenant_id,
+    }
+
+
+def _spend(task: Task, usage: Any) -> None:
+    """Every report carries what was bought since the report before it."""
+    task.tokens_in += usage["tokens_in"]
+    task.tokens_out += usage["tokens_out"]
+    task.cost_usd_micros += usage["cost_usd_micros"]

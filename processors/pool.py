@@ -1,0 +1,92 @@
+"""One agent pool: its waiting tasks, its instances with their slots, and who of them goes next."""
+
+from collections.abc import Mapping
+
+from processors.balancing import BALANCERS, Instance, load_of
+from processors.queueing import FairQueue
+from schemas.events import PoolStatus
+
+_REFUSAL_WAIT_MS = (1_000, 300_000)
+"""Shortest and longest `retry_after` of a refusal: never a hammering client, never one that gives up."""
+
+
+class Pool:
+    def __init__(
+        self, name: str, agent_id: str, *, balancer: str, slots: int, aging_us: int, weights: Mapping[str, float]
+    ) -> None:
+        self.name = name
+        self.agent_id = agent_id
+        self.queue = FairQueue(aging_us, weights)
+        self.instances: dict[str, Instance] = {}
+        self.delayed = 0
+        """Tasks that wait for a retry; they count as waiting."""
+        self.changed = True
+        """Whether its status has changed since it was last told."""
+        self._choose = BALANCERS[balancer]
+        self._slots = slots
+        self._last = ""
+
+    @property
+    def waiting(self) -> int:
+        return len(self.queue) + self.delayed
+
+    def instance(self, instance_id: str) -> Instance:
+        found = self.instances.get(instance_id)
+        if found is None:
+            found = self.instances[instance_id] = Instance(instance_id)
+        return found
+
+    def alive(self, now: int, lease_us: int) -> list[Instance]:
+        return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
+
+    def choose(self, now: int, lease_us: int, complexity: float, avoid: str | None) -> Instance | None:
+        """The instance that gets the next task, `avoid` only if there is no other; None when no slot is free."""
+        free = [
+            i
+            for i in self.instances.values()
+            if len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
+        ]
+        if not free:
+            return None
+        others = [i for i in free if i.instance_id != avoid] if avoid else free
+        chosen = self._choose(others or free, self._last, complexity)
+        self._last = chosen.instance_id
+        return chosen
+
+    def free_slots(self, now: int, lease_us: int) -> bool:
+        return any(
+            len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
+            for i in self.instances.values()
+        )
+
+    def retry_after_ms(self, now: int, lease_us: int) -> int:
+        """When a refused task has a fair chance: the time the pool takes for a tenth of its queue."""
+        alive = self.alive(now, lease_us)
+        slots = max(1, len(alive) * self._slots)
+        means = [i.response_ms for i in alive if i.response_ms]
+        response_ms = sum(means) / len(means) if means else 1_000.0
+        low, high = _REFUSAL_WAIT_MS
+        return int(min(high, max(low, self.waiting / 10 / slots * response_ms)))
+
+    def status(self, now: int, lease_us: int, waiting_max: int) -> PoolStatus:
+        alive = self.alive(now, lease_us)
+        oldest_at = self.queue.oldest_at()
+        every = list(self.instances.values())
+        ran = [i for i in every if i.completed + i.failed]
+        return {
+            "event_id": f"{self.name}/{now}",
+            "pool": self.name,
+            "agent_id": self.agent_id,
+            "at": now,
+            "waiting": self.waiting,
+            "waiting_max": waiting_max,
+            "running": sum(len(i.running) for i in every),
+            "slots": sum(self._slots for i in alive if not i.draining),
+            "instances": len(alive),
+            "oldest_wait_ms": 0 if oldest_at is None else max(0, now - oldest_at) // 1000,
+            "completed": sum(i.completed for i in every),
+            "failed": sum(i.failed for i in every),
+            "mean_response_ms": sum(i.response_ms for i in ran) / len(ran) if ran else 0.0,
+            "error_rate": sum(i.error_rate for i in ran) / len(ran) if ran else 0.0,
+            "load_score": sum(map(load_of, alive)) / len(alive) if alive else 0.0,
+        }

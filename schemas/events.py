@@ -1,0 +1,356 @@
+"""Generated from the .avsc files by `python -m schemas`. Do not edit: change the schema.
+
+Every event is a plain dict; these types name its fields. `*_at` are microseconds UTC, `*_ms` durations, money is in
+micro-dollars.
+"""
+
+from typing import Literal, TypedDict
+
+AgentRole = Literal["unknown", "primary", "standard", "automation"]
+Runner = Literal["unknown", "auto", "anthropic", "simulated", "external"]
+Phase = Literal["unknown", "queued", "delayed", "running", "cancelling", "joining", "done", "cancel_requested"]
+ItemStatus = Literal["unknown", "open", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
+Verdict = Literal["unknown", "accept", "redo"]
+AssignmentKind = Literal["unknown", "run", "cancel"]
+CommandKind = Literal["unknown", "cancel"]
+OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
+ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
+ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
+
+
+class AgentDefinition(TypedDict):
+    """One agent of the registry: what it can do and how it is run."""
+
+    agent_id: str
+    description: str
+    role: AgentRole
+    capabilities: list[str]
+    perspectives: list[str]
+    keywords: list[str]
+    fallback: bool
+    runner: Runner
+    model: str | None
+    max_tokens: int
+    instances: int
+    prompt: str
+    removed: bool
+    updated_at: int
+
+
+class RunningAttempt(TypedDict):
+    """An attempt the host has in hand."""
+
+    task_id: str
+    attempt: int
+
+
+class InstanceReport(TypedDict):
+    """One instance on the host."""
+
+    instance_id: str
+    running: list[RunningAttempt]
+
+
+class AgentHeartbeat(TypedDict):
+    """An executor host says which instances of one pool it runs and what they have in hand."""
+
+    event_id: str
+    pool: str
+    agent_id: str
+    host_id: str
+    incarnation: str
+    sequence: int
+    at: int
+    draining: bool
+    instances: list[InstanceReport]
+
+
+class DeadLetter(TypedDict):
+    """Something that could not be handled: a message that makes no sense, or a task whose retries are used up. Nothing is lost: the payload is here."""
+
+    event_id: str
+    at: int
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    payload: bytes
+    reason: str
+    task_id: str | None
+    session_id: str | None
+    tenant_id: str | None
+    attempts: int
+
+
+class Step(TypedDict):
+    """One finished step of a task, kept so that a crash does not buy it again."""
+
+    name: str
+    output: str
+    model: str | None
+    tokens_in: int
+    tokens_out: int
+    cost_usd_micros: int
+    finished_at: int
+
+
+class ItemOutcome(TypedDict):
+    """How one item of a task that decomposes ended."""
+
+    index: int
+    task_id: str
+    status: ItemStatus
+    output: str
+    error: str | None
+    tokens_in: int
+    tokens_out: int
+    cost_usd_micros: int
+
+
+class DispatchRecord(TypedDict):
+    """The dispatcher's memory of one task; the newest record is the truth. Read back after a crash."""
+
+    task_id: str
+    session_id: str
+    tenant_id: str
+    phase: Phase
+    pool: str
+    agent_id: str | None
+    skill: str
+    complexity: float
+    entered_at: int
+    queued_at: int
+    ready_at: int
+    attempt: int
+    retries: int
+    redos: int
+    crashes: int
+    instance_id: str | None
+    started_at: int | None
+    feedback: str | None
+    error: str | None
+    steps: list[Step]
+    items: list[ItemOutcome]
+    tokens_in: int
+    tokens_out: int
+    cost_usd_micros: int
+    task: bytes
+
+
+class Evaluation(TypedDict):
+    """The judgement of one finished attempt, and whether it is done again."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    attempt: int
+    agent_id: str
+    at: int
+    success: bool
+    quality: float
+    verdict: Verdict
+    reasons: list[str]
+    redos: int
+    evaluator: str
+
+
+class ItemFinished(TypedDict):
+    """A subtask ended; tells the task it is an item of. Keyed by the parent's pool."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    pool: str
+    parent_id: str
+    at: int
+    item: ItemOutcome
+
+
+class PoolStatus(TypedDict):
+    """The newest state of one pool: its queue, slots and recent performance."""
+
+    event_id: str
+    pool: str
+    agent_id: str
+    at: int
+    waiting: int
+    waiting_max: int
+    running: int
+    slots: int
+    instances: int
+    oldest_wait_ms: int
+    completed: int
+    failed: int
+    mean_response_ms: float
+    error_rate: float
+    load_score: float
+
+
+class Candidate(TypedDict):
+    """One agent the router considered."""
+
+    agent_id: str
+    score: float
+    reason: str
+
+
+class RoutingDecision(TypedDict):
+    """The router's choice of agent for one task, with everything that explains it."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    decided_at: int
+    agent_id: str | None
+    pool: str
+    skill: str
+    complexity: float
+    confidence: float
+    propensity: float
+    router: str
+    reason: str
+    candidates: list[Candidate]
+    refusal: str | None
+    task: bytes
+
+
+class StreamPosition(TypedDict):
+    """How far one input topic's partition has been handled; written in the same transaction as what came of it."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    at: int
+
+
+class TaskAssigned(TypedDict):
+    """The dispatcher hands an attempt to an instance, or takes it back."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    kind: AssignmentKind
+    attempt: int
+    instance_id: str
+    agent_id: str
+    pool: str
+    skill: str
+    assigned_at: int
+    deadline_at: int | None
+    timeout_ms: int
+    feedback: str | None
+    steps: list[Step]
+    reason: str | None
+    task: bytes
+
+
+class TaskCommand(TypedDict):
+    """Somebody wants a task changed. Written once to every partition, for the sender does not know the task's pool."""
+
+    event_id: str
+    task_id: str
+    kind: CommandKind
+    at: int
+    by: str
+    reason: str
+
+
+class TaskOutcome(TypedDict):
+    """The one terminal outcome of a task. There is exactly one for each accepted task."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    status: OutcomeStatus
+    output: str
+    error: str | None
+    retry_after_ms: int | None
+    agent_id: str | None
+    instance_id: str | None
+    model: str | None
+    skill: str | None
+    priority: int
+    attempts: int
+    redos: int
+    quality: float | None
+    submitted_at: int
+    started_at: int | None
+    finished_at: int
+    parent_id: str | None
+    item_index: int | None
+    items: list[ItemOutcome]
+    tokens_in: int
+    tokens_out: int
+    cost_usd_micros: int
+
+
+class TaskProgress(TypedDict):
+    """Something worth showing while a task runs. May be lost or conflated; nothing depends on it."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    kind: ProgressKind
+    attempt: int
+    sequence: int
+    at: int
+    agent_id: str
+    instance_id: str
+    fraction: float | None
+    message: str
+
+
+class TaskResult(TypedDict):
+    """What an executor host reports of one attempt."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    kind: ResultKind
+    attempt: int
+    pool: str
+    agent_id: str
+    instance_id: str
+    host_id: str
+    incarnation: str
+    started_at: int | None
+    finished_at: int
+    output: str
+    error: str | None
+    retryable: bool
+    retry_after_ms: int | None
+    model: str | None
+    steps: list[Step]
+    tokens_in: int
+    tokens_out: int
+    cost_usd_micros: int
+
+
+class TaskSubmitted(TypedDict):
+    """A person or program asks for work. The only event an outside producer has to write."""
+
+    task_id: str
+    session_id: str
+    tenant_id: str
+    text: str
+    submitted_at: int
+    priority: int
+    agent_id: str | None
+    skill: str | None
+    model: str | None
+    deadline_at: int | None
+    timeout_ms: int | None
+    retries_max: int | None
+    redos_max: int | None
+    items: list[str]
+    parent_id: str | None
+    item_index: int | None
+    redrive_of: str | None

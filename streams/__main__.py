@@ -1,0 +1,27 @@
+"""`python -m streams SERVICE --index I`: starts one process of the line."""
+
+import argparse
+import importlib
+
+import uvloop
+
+from infra import log, metrics
+from infra.settings import load_settings
+
+_MODULES = {"router": "streams.router", "dispatcher": "streams.dispatcher", "executor": "streams.executor.host"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m streams", description="Starts one process of the line.")
+    parser.add_argument("service", choices=_MODULES)
+    parser.add_argument("--index", type=int, default=0, help="which of several processes of this service, from 0")
+    arguments = parser.parse_args()
+    settings = load_settings()
+    log.configure(settings, f"{arguments.service}-{arguments.index}")
+    metrics.serve(settings, metrics.port_offset(arguments.service, arguments.index))
+    uvloop.install()
+    importlib.import_module(_MODULES[arguments.service]).main(settings, arguments.index)
+
+
+if __name__ == "__main__":
+    main()

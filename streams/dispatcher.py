@@ -1,0 +1,70 @@
+"""The dispatcher service: decisions, results, heartbeats and commands in; assignments and outcomes out."""
+
+from collections.abc import Mapping
+
+from infra.settings import Settings
+from processors.dispatch import Dispatcher, Limits
+from schemas.codec import BadMessage, decode, decode_as, encode
+from streams.app import Line
+from streams.shard import Write
+
+TOPICS = ["routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"]
+LOG = "dispatch.log"
+
+
+class DispatchDesk:
+    """Bytes to events to `processors.dispatch`, and back. Repeats are passed over there, by task and attempt."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._dispatcher = Dispatcher(limits)
+        self._handlers = {
+            "RoutingDecision": self._dispatcher.decision,
+            "TaskResult": self._dispatcher.result,
+            "AgentHeartbeat": self._dispatcher.heartbeat,
+            "TaskCommand": self._dispatcher.command,
+            "ItemFinished": self._dispatcher.item_finished,
+        }
+        self.tick = self._dispatcher.tick
+        self.due_at = self._dispatcher.due_at
+
+    def restore(self, records: Mapping[str, bytes], now: int) -> None:
+        self._dispatcher.restore((decode_as("DispatchRecord", value) for value in records.values()), now)  # type: ignore[misc]
+
+    def handle(self, topic: str, value: bytes | None, now: int) -> None:
+        event, fields = decode(value)
+        handler = self._handlers.get(event)
+        if handler is None:
+            raise BadMessage(f"a {event} does not belong on {topic}")
+        handler(fields, now)  # type: ignore[operator]
+
+    def take(self, now: int) -> list[Write]:
+        sends, records = self._dispatcher.take(now)
+        writes = [Write(s.topic, s.key, encode(s.event, s.value), s.task_id, s.partition) for s in sends]
+        for task_id, record in records.items():
+            writes.append(Write(LOG, task_id, encode("DispatchRecord", record) if record else None))
+        return writes
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        partitions=settings.partitions,
+        queue_max=settings.queue_max,
+        queue_bytes_max=settings.queue_mb_max * 1024 * 1024,
+        slots=settings.slots_per_instance,
+        balancer=settings.balancer,
+        aging_us=int(settings.aging_s * 1e6),
+        tenant_weights=settings.tenant_weights,
+        timeout_us=int(settings.task_timeout_s * 1e6),
+        retries_max=settings.retries_max,
+        retry_base_us=int(settings.retry_base_s * 1e6),
+        retry_cap_us=int(settings.retry_cap_s * 1e6),
+        redos_max=settings.redos_max,
+        crashes_max=settings.crashes_max,
+        lease_us=int(settings.lease_s * 1e6),
+        remembered_max=settings.remembered_max,
+    )
+
+
+def main(settings: Settings, index: int) -> None:
+    limits = limits_of(settings)
+    Line(settings, "dispatcher", index, TOPICS, LOG, lambda: DispatchDesk(limits)).run()

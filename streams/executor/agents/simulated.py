@@ -1,0 +1,75 @@
+"""An agent that works no harder than it must: the experiment's mix of task times, and failures, by a seed."""
+
+import asyncio
+from hashlib import blake2b
+from struct import Struct
+
+from infra.settings import Settings
+from streams.executor.work import Answer, Permanent, Retryable, Work
+
+# Seconds of one task at speed 1, by kind of work: the mix of the 200-agent experiment.
+SECONDS = {"code_generation": 45.0, "code_review": 30.0, "test_run": 60.0, "documentation": 20.0}
+LIGHT_SECONDS = 5.0
+
+_SPREAD = 0.2
+_PERMANENT_SHARE = 0.1
+_INSTANT_S = 0.001
+"""Below this the clock costs more than the work, so a bench of the line measures the line."""
+_WORTH_TELLING_S = 0.2
+_TELLINGS = 4
+_QUOTE_CHARS = 200
+_DRAWS = Struct(">4I")
+
+_OPENINGS = {
+    "code_generation": "Wrote the code",
+    "code_review": "Reviewed the code",
+    "test_run": "Ran the tests",
+    "documentation": "Wrote the documentation",
+}
+
+
+class Simulated:
+    def __init__(self, settings: Settings) -> None:
+        self._speed = settings.sim_speed
+        self._failure_rate = settings.sim_failure_rate
+        self._seed = settings.sim_seed
+
+    async def run(self, work: Work) -> Answer:
+        spread, fails, how, when = self._draws(work.assigned["task_id"], work.assigned["attempt"])
+        seconds = SECONDS.get(work.assigned["skill"], LIGHT_SECONDS) / self._speed * (1 + _SPREAD * (2 * spread - 1))
+        failed = fails < self._failure_rate
+        if failed:
+            seconds *= when
+        if seconds >= _INSTANT_S:
+            await self._pass(seconds, work)
+        if failed:
+            _fail(how)
+        return Answer(_output(work))
+
+    def _draws(self, task_id: str, attempt: int) -> tuple[float, float, float, float]:
+        """Four numbers from 0 to 1 that the same attempt always gets."""
+        digest = blake2b(f"{self._seed}/{task_id}/{attempt}".encode(), digest_size=_DRAWS.size).digest()
+        a, b, c, d = _DRAWS.unpack(digest)
+        return a / 2**32, b / 2**32, c / 2**32, d / 2**32
+
+    async def _pass(self, seconds: float, work: Work) -> None:
+        tellings = _TELLINGS if seconds > _WORTH_TELLING_S else 0
+        for n in range(1, tellings + 1):
+            await asyncio.sleep(seconds / (tellings + 1))
+            share = n / (tellings + 1)
+            await work.progress(share, f"{share:.0%} done")
+        await asyncio.sleep(seconds / (tellings + 1))
+
+
+def _fail(how: float) -> None:
+    if how < _PERMANENT_SHARE:
+        raise Permanent("simulated failure that no retry helps (HEADWAY_SIM_FAILURE_RATE sets how many there are)")
+    raise Retryable("simulated failure (HEADWAY_SIM_FAILURE_RATE sets how many there are)")
+
+
+def _output(work: Work) -> str:
+    text = " ".join(work.task["text"][: 2 * _QUOTE_CHARS].split())
+    quote = text if len(text) <= _QUOTE_CHARS else text[:_QUOTE_CHARS] + "…"
+    opening = _OPENINGS.get(work.assigned["skill"], "Did the work")
+    again = f" This time with regard to: {work.assigned['feedback']}" if work.assigned["feedback"] else ""
+    return f"{opening} for “{quote}”. Everything asked for is done and checked; nothing is left open.{again}"

@@ -1,0 +1,88 @@
+"""Heartbeats: which instances run on this host and what they have in hand. They renew the dispatcher's leases."""
+
+from collections.abc import Iterable, Mapping
+
+from infra import metrics
+from schemas.events import AgentDefinition, AgentHeartbeat, InstanceReport, RunningAttempt
+from schemas.partition import partition_of
+from streams.executor.attempts import Attempts
+from streams.executor.clock import now_us
+from streams.executor.outbox import Outbox
+from streams.executor.reports import Identity
+
+
+def instances_on(definition: AgentDefinition, partitions: int, owned: Iterable[int]) -> list[str]:
+    """The instances of an agent whose assignments come by the partitions we own."""
+    here = set(owned)
+    names = (f"{definition['agent_id']}-{i}" for i in range(definition["instances"]))
+    return [name for name in names if partition_of(name.encode(), partitions) in here]
+
+
+class Heartbeats:
+    def __init__(
+        self,
+        host: Identity,
+        partitions: int,
+        definitions: Mapping[str, AgentDefinition],
+        attempts: Attempts,
+        outbox: Outbox,
+    ) -> None:
+        self._host = host
+        self._partitions = partitions
+        self._definitions = definitions
+        self._attempts = attempts
+        self._outbox = outbox
+        self._instances: dict[str, list[str]] = {}
+        """By agent: the instances that are ours; only agents that have some."""
+        self._announced: set[str] = set()
+        """Pools that the dispatcher believes to be here."""
+        self._sequence = 0
+
+    def place(self, agent_ids: Iterable[str]) -> None:
+        """Works out anew where the instances of these agents are."""
+        for agent_id in agent_ids:
+            definition = self._definitions.get(agent_id)
+            here: list[str] = []
+            if definition is not None and definition["runner"] != "external":
+                here = instances_on(definition, self._partitions, self._attempts.watermarks)
+            if here:
+                self._instances[agent_id] = here
+            else:
+                self._instances.pop(agent_id, None)
+
+    def beat(self, pools: Iterable[str] | None = None) -> None:
+        """One heartbeat a pool; None: every pool. A pool that has just left us is told once more, without instances."""
+        running = self._running()
+        here = set(self._instances) | set(running)
+        for pool in (here | self._announced) if pools is None else set(pools) & (here | self._announced):
+            self._send(pool, running.get(pool, {}))
+        self._announced = here
+        metrics.HEARTBEATS.inc()
+
+    def _running(self) -> dict[str, dict[str, list[RunningAttempt]]]:
+        """What is in hand, by pool and instance."""
+        running: dict[str, dict[str, list[RunningAttempt]]] = {}
+        for attempt in self._attempts.in_hand.values():
+            if attempt.task is None:
+                continue  # told as lost or expired, never started
+            a = attempt.assigned
+            of_pool = running.setdefault(a["pool"], {})
+            of_pool.setdefault(a["instance_id"], []).append({"task_id": a["task_id"], "attempt": a["attempt"]})
+        return running
+
+    def _send(self, pool: str, running: dict[str, list[RunningAttempt]]) -> None:
+        names = dict.fromkeys([*self._instances.get(pool, []), *running])
+        instances: list[InstanceReport] = [{"instance_id": n, "running": running.get(n, [])} for n in names]
+        event: AgentHeartbeat = {
+            "event_id": f"{self._host.host_id}/{self._host.incarnation}/{pool}/{self._sequence}",
+            "pool": pool,
+            "agent_id": pool,
+            "host_id": self._host.host_id,
+            "incarnation": self._host.incarnation,
+            "sequence": self._sequence,
+            "at": now_us(),
+            "draining": self._attempts.draining,
+            "instances": instances,
+        }
+        self._sequence += 1
+        self._outbox.tell("agents.heartbeats", pool, "AgentHeartbeat", event)

@@ -1,0 +1,124 @@
+"""The executor host as a process: starts its parts, keeps them going, and ends in order when it is told to."""
+
+import asyncio
+import signal
+import uuid
+from collections.abc import Callable
+
+import uvloop
+
+from infra import kafka, log
+from infra.settings import Settings
+from streams.executor.agents import Agents
+from streams.executor.attempts import Attempts
+from streams.executor.heartbeats import Heartbeats
+from streams.executor.intake import Intake
+from streams.executor.outbox import Outbox
+from streams.executor.registry import Registry
+from streams.executor.reports import Identity
+
+_WAIT_S = 0.02
+_CANCEL_S = 5.0
+"""How long cancelled work may take to come to rest."""
+_FLUSH_S = 10.0
+_BROKER_RETRY_S = 2.0
+
+
+def main(settings: Settings, index: int) -> None:
+    """Runs until SIGTERM or SIGINT (a second one cuts the drain short), or a fault that only a restart can mend."""
+    uvloop.run(Host(settings, index).run())
+
+
+class Host:
+    def __init__(self, settings: Settings, index: int) -> None:
+        self._settings = settings
+        self._identity = Identity(f"host-{index}", uuid.uuid4().hex)
+        self._log = log.bind(host=self._identity.host_id)
+        self._fault: Exception | None = None
+        self._hurry = False
+
+    async def run(self) -> None:
+        self._stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        if not await self._broker_answers():
+            return
+        await self._start()
+        beating = asyncio.create_task(self._beat())
+        await self._stopping.wait()
+        clean = self._fault is None and await self._drain()
+        beating.cancel()
+        await asyncio.to_thread(self._intake.stop, clean=clean)
+        await self._registry.stop()
+        self._log.info("host has stopped", clean=clean)
+        if self._fault is not None:
+            raise self._fault
+
+    def _on_signal(self) -> None:
+        self._hurry = self._stopping.is_set()
+        self._stopping.set()
+
+    def _on_fault(self, fault: Exception) -> None:
+        """A part of the host cannot go on. What it had in hand is told as lost by its next life."""
+        self._log.error("host cannot go on", error=str(fault))
+        self._fault = self._fault or fault
+        self._stopping.set()
+
+    async def _broker_answers(self) -> bool:
+        """Waits for the broker and the topics; False when the host is told to stop before."""
+        while not self._stopping.is_set():
+            try:
+                await asyncio.to_thread(kafka.ensure_topics, self._settings)
+                return True
+            except kafka.KafkaUnreachable as error:
+                self._log.warning("waiting for the broker", error=str(error))
+                await self._wait_for(self._stopping.is_set, _BROKER_RETRY_S)
+        return False
+
+    async def _start(self) -> None:
+        settings, identity = self._settings, self._identity
+        loop = asyncio.get_running_loop()
+        self._outbox = Outbox(settings, self._on_fault)
+        self._registry = Registry(settings, identity.host_id, self._on_definition, self._on_fault)
+        definitions = self._registry.definitions
+        self._attempts = Attempts(settings, identity, self._outbox, self._registry, Agents(settings), self._on_move)
+        self._heartbeats = Heartbeats(identity, settings.partitions, definitions, self._attempts, self._outbox)
+        self._intake = Intake(settings, identity, self._attempts, loop, self._on_fault)
+        await self._registry.start()
+        self._intake.start()
+        self._log.info("host is up", incarnation=identity.incarnation, agents=len(definitions))
+
+    def _on_definition(self, agent_id: str) -> None:
+        self._heartbeats.place([agent_id])
+        self._heartbeats.beat([agent_id])
+
+    def _on_move(self) -> None:
+        """Instances have come or gone."""
+        self._heartbeats.place(list(self._registry.definitions))
+        self._heartbeats.beat()
+
+    async def _beat(self) -> None:
+        while True:
+            self._heartbeats.beat()
+            await asyncio.sleep(self._settings.heartbeat_s)
+
+    async def _drain(self) -> bool:
+        """Finishes what is in hand, reports the rest as lost; True when the broker has every report."""
+        attempts = self._attempts
+        attempts.draining = True
+        self._heartbeats.beat()
+        self._log.info("draining", in_hand=len(attempts.in_hand))
+        await self._wait_for(lambda: self._hurry or not attempts.in_hand, self._settings.drain_s)
+        # From here on nothing comes in, so what is in hand now is the rest.
+        await asyncio.to_thread(self._intake.hush)
+        attempts.cancel_rest()
+        await self._wait_for(lambda: not attempts.in_hand, _CANCEL_S)
+        self._heartbeats.beat()
+        return await self._outbox.flush(_FLUSH_S) and not attempts.in_hand
+
+    async def _wait_for(self, condition: Callable[[], bool], limit_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + limit_s
+        # The conditions are of several parts, and looked at only while starting and stopping.
+        while not condition() and self._fault is None and loop.time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_WAIT_S)

@@ -1,0 +1,32 @@
+"""What the settings become for confluent-kafka; nothing connects."""
+
+from infra import kafka
+from infra.settings import Settings
+
+
+def test_local_broker_needs_no_security() -> None:
+    config = kafka.client_config(Settings())
+    assert config["bootstrap.servers"] == "127.0.0.1:9392"
+    assert config["security.protocol"] == "PLAINTEXT"
+    assert not [name for name in config if name.startswith(("sasl.", "ssl."))]
+
+
+def test_cluster_settings_reach_the_client() -> None:
+    config = kafka.client_config(
+        Settings(
+            kafka_bootstrap="a:1,b:2",
+            kafka_security_protocol="SASL_SSL",
+            kafka_sasl_mechanism="SCRAM-SHA-512",
+            kafka_username="line",
+            kafka_password="secret",
+            kafka_ca_file="/ca.pem",
+        )
+    )
+    assert config["bootstrap.servers"] == "a:1,b:2"
+    assert config["sasl.mechanism"] == "SCRAM-SHA-512"
+    assert (config["sasl.username"], config["sasl.password"]) == ("line", "secret")
+    assert config["ssl.ca.location"] == "/ca.pem"
+
+
+def test_client_returns_within_a_second_of_the_broker() -> None:
+    assert kafka.client_config(Settings())["reconnect.backoff.max.ms"] <= 1000

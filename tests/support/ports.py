@@ -1,0 +1,25 @@
+"""Ports for servers that tests start."""
+
+import random
+import socket
+
+LOW, HIGH = 26_000, 32_000  # below the range the kernel takes ports for outgoing connections from
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` free ports in a row."""
+    chooser = random.Random()
+    while True:
+        first = chooser.randrange(LOW, HIGH - count)
+        if all(_free(port) for port in range(first, first + count)):
+            return first
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
