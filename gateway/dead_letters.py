@@ -25,7 +25,7 @@ def redriven(letter: Mapping[str, Any], now_us: int) -> TaskSubmitted:
     task = task_in(letter)
     if task is None:
         raise GatewayError(
-            f"Dead letter {letter['event_id']} is no task that could run again: {letter['reason']} "
+            f"Dead letter {letter['event_id']} is no task that could run again: {letter['reason'].rstrip('.')}. "
             f"`headway dlq show {letter['event_id']}` prints its bytes; correct them at their producer, send them anew."
         )
     expired = task["deadline_at"] is not None and task["deadline_at"] <= now_us

@@ -1,7 +1,6 @@
-"""How far the readers of the line are behind, by topic and reader.
+"""How far the readers of the line are behind, by topic and reader, from what their consumer groups have committed.
 
-Router and dispatcher keep their positions in their logs, in the transaction with what came of it; the executors keep
-theirs with their consumer group.
+Each commits only what has had its whole effect, so this is never too little.
 """
 
 from collections.abc import Mapping
@@ -12,23 +11,24 @@ from confluent_kafka.admin import AdminClient
 from gateway.history import QUIET, ends
 from infra import kafka
 from infra.settings import Settings
-from schemas.codec import decode_as
 from schemas.topics import TOPICS
 
-LOGS = {"router": "routing.log", "dispatcher": "dispatch.log"}
-EXECUTORS = "headway-executor"
-"""Consumer group of the executor hosts."""
+GROUPS = {
+    "headway-router": ("router", ["tasks.submitted"]),
+    "headway-dispatcher": ("dispatcher", ["routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"]),
+    "headway-executor": ("executor", ["tasks.assigned"]),
+}
+"""Consumer group → who reads, and what."""
 
 
 def lags(settings: Settings) -> dict[str, dict[str, int]]:
-    """Topic → reader → messages not yet handled, markers of transactions among them."""
-    found: dict[str, dict[str, int]] = {}
-    for reader, log in LOGS.items():
-        positions = _positions(settings, log)
-        for topic in (t.name for t in TOPICS.values() if reader in t.consumers and not t.compacted):
-            found.setdefault(topic, {})[reader] = behind(ends(settings, topic), positions.get(topic, {}))
-    at = _committed(settings, EXECUTORS, "tasks.assigned")
-    found.setdefault("tasks.assigned", {})["executor"] = behind(ends(settings, "tasks.assigned"), at)
+    """Topic → reader → messages not yet handled."""
+    admin = AdminClient(kafka.client_config(settings) | QUIET)
+    found: dict[str, dict[str, int]] = {topic: {} for topic in TOPICS}
+    for group, (reader, topics) in GROUPS.items():
+        committed = _committed(admin, group)
+        for topic in topics:
+            found[topic][reader] = behind(ends(settings, topic), committed.get(topic, {}))
     return found
 
 
@@ -38,21 +38,15 @@ def behind(end_offsets: Mapping[int, int], positions: Mapping[int, int]) -> int:
     return sum(distance for distance in distances if distance > 1)
 
 
-def _positions(settings: Settings, log: str) -> dict[str, dict[int, int]]:
-    """Topic → partition → first offset not yet handled, as the log of a reader says."""
+def _committed(admin: AdminClient, group: str) -> dict[str, dict[int, int]]:
+    """Topic → partition → first offset not yet handled."""
     found: dict[str, dict[int, int]] = {}
-    for message in kafka.read_all(settings, log):
-        if (message.key() or b"").startswith(b"@"):
-            position = decode_as("StreamPosition", message.value())
-            found.setdefault(position["topic"], {})[position["partition"]] = position["next_offset"]
-    return found
-
-
-def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
-    admin = AdminClient(kafka.client_config(settings) | QUIET)
     try:
         asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=kafka.ANSWER_S)
         places = asked[group].result().topic_partitions
-    except KafkaException:  # no host has ever read
-        return {}
-    return {place.partition: place.offset for place in places if place.topic == topic and place.offset >= 0}
+    except KafkaException:  # nobody has read yet
+        return found
+    for place in places:
+        if place.offset >= 0:
+            found.setdefault(place.topic, {})[place.partition] = place.offset
+    return found

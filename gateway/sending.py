@@ -1,7 +1,7 @@
 """Putting tasks and commands on their topics. A call returns when Kafka has them, or says which it does not have."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -60,10 +60,6 @@ class Sender:
                 f"Kafka at {self._settings.bootstrap} did not confirm {len(failed)} of {count} messages, "
                 f"first {failed[0]}. Hand these in again under the same task id: a task that did arrive runs once."
             )
-
-
-def chunks(tasks: Sequence[TaskSubmitted], size: int) -> Iterator[Sequence[TaskSubmitted]]:
-    return (tasks[start : start + size] for start in range(0, len(tasks), size))
 
 
 def now_us() -> int:

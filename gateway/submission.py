@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.errors import BadInput
@@ -19,7 +19,7 @@ TASK_BYTES_MAX = 500_000
 
 DURATION_UNITS_US = {"ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
-_NAME = re.compile(r"[^\s@\x00-\x1f\x7f][^\s\x00-\x1f\x7f]{0,199}")
+_NAME = re.compile(r"(?!@)[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 def duration_us(text: str) -> int:
@@ -31,7 +31,7 @@ def duration_us(text: str) -> int:
 
 
 def _text(value: Any, _now_us: int) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not _is_unicode(value):
         raise ValueError("text that is not empty")
     return value
 
@@ -58,20 +58,26 @@ def _deadline(value: Any, now_us: int) -> int:
         return value
     if not isinstance(value, str):
         raise ValueError(accepted)
-    if _DURATION.fullmatch(value):
-        return now_us + duration_us(value)
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        if _DURATION.fullmatch(value):
+            moment = datetime.fromtimestamp(now_us / 1_000_000, UTC) + timedelta(microseconds=duration_us(value))
+        else:
+            moment = datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
         raise ValueError(accepted) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return round(moment.timestamp() * 1_000_000)
 
 
 def _items(value: Any, now_us: int) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+    if not isinstance(value, list) or not all(isinstance(i, str) and i.strip() and _is_unicode(i) for i in value):
         raise ValueError("a list of texts, none empty")
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can hold half a surrogate pair, which no message can."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 FIELDS: dict[str, Callable[[Any, int], Any]] = {

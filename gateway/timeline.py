@@ -21,7 +21,8 @@ ORDER = (
 )
 """How events of the same microsecond follow each other."""
 
-TIME_FIELDS = ("submitted_at", "decided_at", "assigned_at", "at", "finished_at")
+TIME_FIELDS = ("finished_at", "decided_at", "assigned_at", "at", "submitted_at")
+"""When an event happened: the first of these that it has."""
 
 
 @dataclass
@@ -141,8 +142,8 @@ def _progress(e: dict[str, Any]) -> tuple[str, list[str]]:
         return f"attempt {e['attempt']} started on {e['instance_id']}", []
     if e["kind"] == "step":
         return f"step finished: {e['message']}", []
-    share = f"{e['fraction']:.0%} " if e["fraction"] is not None else ""
-    return f"{share}{e['message']}".strip() or "at work", []
+    share = "at work" if e["fraction"] is None else f"{e['fraction']:.0%} done"
+    return e["message"] or share, []
 
 
 def _bought(e: dict[str, Any]) -> str:

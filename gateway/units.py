@@ -29,6 +29,11 @@ def money(usd_micros: int) -> str:
     return f"${dollars:.2f}" if usd_micros == 0 or dollars >= 0.1 else f"${dollars:.6f}".rstrip("0")
 
 
+def many(count: int, what: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def short(text: str, width: int) -> str:
     """The first line of a text, cut to a width."""
     line = " ".join(text.split())

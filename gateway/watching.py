@@ -23,7 +23,6 @@ class Watched:
 
     submission: TaskSubmitted
     doing: str = "waiting"
-    fraction: float | None = None
     outcome: dict[str, Any] | None = None
     again_at: int | None = None
     """When a refused task is handed in again [µs]; null when it is not refused."""
@@ -96,7 +95,7 @@ def _progress(task: Watched, event: dict[str, Any]) -> None:
     if event["kind"] == "started":
         task.doing = f"running on {event['instance_id']}"
     elif event["kind"] == "progress":
-        task.fraction = event["fraction"]
-        task.doing = event["message"] or task.doing
+        share = "at work" if event["fraction"] is None else f"{event['fraction']:.0%} done"
+        task.doing = event["message"] or share
     elif event["kind"] == "step":
         task.doing = f"step finished: {event['message']}"

@@ -73,31 +73,35 @@ def _split(path: Path) -> tuple[str, str]:
 
 
 def _read_fields(path: Path, front: str) -> dict[str, Any]:
-    loader = yaml.SafeLoader(front)
+    values: dict[str, Any] = {}
+    for line, name, value in _parse_yaml(path, front):
+        where = f"{path}:{line}"
+        if name not in FIELDS:
+            raise BadAgentFile(f"{where}: unknown name `{name}`. {_accepted()}")
+        if name in values:
+            raise BadAgentFile(f"{where}: `{name}` is there twice")
+        if not FIELDS[name].fits(value):
+            raise BadAgentFile(f"{where}: `{name}` is {value!r}; accepted: {FIELDS[name].accepted}")
+        values[name] = value
+    return values
+
+
+def _parse_yaml(path: Path, front: str) -> list[tuple[int, str, Any]]:
+    """Line, name and value of each entry; PyYAML's own mapping would lose lines and what is there twice."""
     try:
+        loader = yaml.SafeLoader(front)
         root = loader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is `name: value` lines. {_accepted()}")
-        values: dict[str, Any] = {}
-        for key, value in root.value:
-            name, where = str(key.value), f"{path}:{key.start_mark.line + _FIRST_LINE}"
-            if name not in FIELDS:
-                raise BadAgentFile(f"{where}: unknown name `{name}`. {_accepted()}")
-            if name in values:
-                raise BadAgentFile(f"{where}: `{name}` is there twice")
-            values[name] = loader.construct_object(value, deep=True)
-            if not FIELDS[name].fits(values[name]):
-                raise BadAgentFile(f"{where}: `{name}` is {values[name]!r}; accepted: {FIELDS[name].accepted}")
+        if isinstance(root, yaml.MappingNode):
+            return [
+                (key.start_mark.line + _FIRST_LINE, str(key.value), loader.construct_object(value, deep=True))
+                for key, value in root.value
+            ]
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + _FIRST_LINE
         raise BadAgentFile(f"{path}:{line}: the front matter is no YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        if isinstance(error, BadAgentFile):
-            raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # control characters, impossible dates, deep nesting
         raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is no YAML: {error}") from None
-    finally:
-        loader.dispose()
-    return values
+    raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is `name: value` lines. {_accepted()}")
 
 
 class _Field(NamedTuple):

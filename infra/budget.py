@@ -7,10 +7,11 @@ day's spending is then summed anew from tasks.results, and a host's open booking
 """
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -116,8 +117,11 @@ class Reservation(NamedTuple):
 
 
 class Budget:
-    def __init__(self, settings: Settings) -> None:
+    """`summed` finds a day's spending in the topics (micro-dollars); it may take its time."""
+
+    def __init__(self, settings: Settings, summed: Callable[[Settings, str], int] | None = None) -> None:
         self._settings = settings
+        self._summed = summed or spent_on
         self._cap = round(settings.cost_cap_usd * 1_000_000)
         self._redis = redis.from_url(settings.redis, socket_timeout=2.0, socket_connect_timeout=2.0)
         self._reserve = self._redis.register_script(_RESERVE)
@@ -143,7 +147,7 @@ class Budget:
         """Puts what the call did cost in place of its worst case. When Redis is away the worst case stays."""
         self._open.pop(reservation.id, None)
         keys = [_key("spent", reservation.day), _key("open", reservation.day), _key("rate")]
-        args = [reservation.id, cost_usd_micros, reservation.tokens - tokens]
+        args: list[str | int] = [reservation.id, cost_usd_micros, reservation.tokens - tokens]
         try:
             while await self._call(self._settle(keys, args)) == b"rebuild":
                 # The report of this call is written after it is settled, so the sum cannot hold it yet.
@@ -160,7 +164,8 @@ class Budget:
 
     async def answered(self, model: str) -> None:
         """The model works: the next pause starts short again."""
-        await self._call(self._redis.delete(_key("streak", model)))
+        with contextlib.suppress(StoreDown):  # the streak ends by itself too
+            await self._call(self._redis.delete(_key("streak", model)))
 
     async def spent_usd_micros(self) -> int:
         """Booked today, by all hosts."""
@@ -201,9 +206,9 @@ class Budget:
     async def _ask(self, model: str, reservation: Reservation) -> tuple[str, int]:
         settings, day = self._settings, reservation.day
         keys = [_key("spent", day), _key("open", day), _key("pause", model), _key("rate")]
-        under_way = [x for r in self._open.values() if r.day == day for x in (r.id, r.cost_usd_micros)]
-        limits = [settings.requests_per_min, settings.tokens_per_min, _KEPT_S]
-        booking = [reservation.id, reservation.cost_usd_micros, self._cap, reservation.tokens]
+        under_way: list[str | int] = [x for r in self._open.values() if r.day == day for x in (r.id, r.cost_usd_micros)]
+        limits: list[str | int] = [settings.requests_per_min, settings.tokens_per_min, _KEPT_S]
+        booking: list[str | int] = [reservation.id, reservation.cost_usd_micros, self._cap, reservation.tokens]
         verdict, figure = await self._call(self._reserve(keys, [*booking, *limits, *under_way]))
         return verdict.decode(), int(figure)
 
@@ -221,7 +226,7 @@ class Budget:
             await asyncio.sleep(_STORE_RETRY_S)
             return
         try:
-            spent = await asyncio.to_thread(spent_on, self._settings, day)
+            spent = await asyncio.to_thread(self._summed, self._settings, day)
             await self._call(self._redis.set(_key("spent", day), spent, nx=True, ex=_KEPT_S))
             self._log.info("spending of the day summed from tasks.results", day=day, usd=spent / 1e6)
         except kafka.KafkaTrouble as error:

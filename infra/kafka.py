@@ -21,6 +21,7 @@ from schemas.topics import TOPICS, Topic
 
 # Errors that waiting does not cure.
 REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
+HOPELESS = (*REFUSALS, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
 
@@ -122,7 +123,7 @@ def read_all(
         heard = time.monotonic()
         while ends:
             message = reader.poll(1.0)
-            if message is None:
+            if message is None or _passes(message.error()):
                 if time.monotonic() - heard > IDLE_S:
                     raise KafkaUnreachable(f"{settings.bootstrap} sent nothing of {topic} for {IDLE_S:.0f} s")
                 continue
@@ -222,23 +223,41 @@ def _leaderless(topic: Any) -> bool:
 
 def _assign(reader: Consumer, settings: Settings, topic: str, since_us: int | None, only: int | None) -> dict[int, int]:
     """Set `reader` to its start in each partition; the end of each partition that has something to read."""
-    try:
-        found = reader.list_topics(topic, timeout=ANSWER_S).topics[topic]
-        if found.error is not None:
-            raise KafkaTrouble(f"topic {topic} on {settings.bootstrap}: {found.error.str()}")
-        starts = [TopicPartition(topic, p, OFFSET_BEGINNING) for p in found.partitions if only in (None, p)]
-        if since_us is not None:
-            times = [TopicPartition(topic, start.partition, since_us // 1000) for start in starts]
-            starts = reader.offsets_for_times(times, timeout=ANSWER_S)
-        ends = {}
-        for start in starts:
-            low, high = reader.get_watermark_offsets(start, timeout=ANSWER_S)
-            if high > max(low, start.offset) and start.offset != -1:  # -1: nothing is that new
-                ends[start.partition] = high
-    except KafkaException as error:
-        raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {error.args[0].str()}") from error
+    until = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            starts = _starts(reader, settings, topic, since_us, only)
+            ends = {}
+            for start in starts:
+                low, high = reader.get_watermark_offsets(start, timeout=ANSWER_S)
+                if high > max(low, start.offset) and start.offset != -1:  # -1: nothing is that new
+                    ends[start.partition] = high
+            break
+        except KafkaException as error:
+            if time.monotonic() > until:
+                reason = error.args[0].str()
+                raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {reason}") from error
+            time.sleep(0.05)  # a broker that has just started does not lead its partitions yet
     reader.assign([start for start in starts if start.partition in ends])
     return ends
+
+
+def _starts(
+    reader: Consumer, settings: Settings, topic: str, since_us: int | None, only: int | None
+) -> list[TopicPartition]:
+    found = reader.list_topics(topic, timeout=ANSWER_S).topics[topic]
+    if found.error is not None:
+        raise KafkaTrouble(f"topic {topic} on {settings.bootstrap}: {found.error.str()}")
+    partitions = [partition for partition in found.partitions if only in (None, partition)]
+    if since_us is None:
+        return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
+    times = [TopicPartition(topic, partition, since_us // 1000) for partition in partitions]
+    return list(reader.offsets_for_times(times, timeout=ANSWER_S))
+
+
+def _passes(error: KafkaError | None) -> bool:
+    """An error that ends by itself, as when a broker restarts; the client tries again."""
+    return error is not None and not error.fatal() and error.code() not in (KafkaError._PARTITION_EOF, *HOPELESS)
 
 
 def _record(message: Message, ends: dict[int, int]) -> Iterator[Message]:
@@ -252,5 +271,5 @@ def _record(message: Message, ends: dict[int, int]) -> Iterator[Message]:
     elif error.code() == KafkaError._PARTITION_EOF:
         # The last offsets may be transaction markers, which are never delivered: this is how their end is seen.
         ends.pop(partition, None)
-    elif error.fatal() or not error.retriable():
+    else:
         raise KafkaTrouble(f"reading {message.topic()}: {error.str()}")

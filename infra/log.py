@@ -45,6 +45,7 @@ def configure(settings: Settings, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_no_chatter)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -54,6 +55,11 @@ def configure(settings: Settings, process: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _is_no_chatter(record: logging.LogRecord) -> bool:
+    """Faust tells of each start and stop of its parts, in the name of our modules: `[^--Consumer]: ...`."""
+    return record.levelno >= logging.WARNING or not str(record.msg).startswith("[^")
 
 
 def bind(**context: Any) -> Any:

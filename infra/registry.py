@@ -23,6 +23,7 @@ AGENTS, POOLS = "agents.registry", "pools.status"
 _POLL_S = 0.2
 _ANSWER_S = 10.0
 _TROUBLE_S = 1.0
+"""How long an answer may take, and how long we then wait before the next try."""
 
 log = structlog.get_logger()
 
@@ -135,16 +136,17 @@ class Registry:
         self._thread.join()
 
     def _follow(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                reader = kafka.consumer(self._settings, "headway-registry", enable_partition_eof=True)
+        # One client for good: a slow connection that is made during one try serves the next.
+        reader = kafka.consumer(self._settings, "headway-registry", enable_partition_eof=True)
+        try:
+            while not self._stopping.is_set():
                 try:
                     self._read(reader)
-                finally:
-                    reader.close()
-            except (KafkaException, kafka.KafkaTrouble) as error:
-                log.warning("registry cannot be read now, what is known stays", error=str(error))
-                self._stopping.wait(_TROUBLE_S)
+                except KafkaException as error:
+                    log.warning("registry cannot be read now, what is known stays", error=str(error))
+                    self._stopping.wait(_TROUBLE_S)
+        finally:
+            reader.close()
 
     def _read(self, reader: Consumer) -> None:
         behind = {(topic, partition) for topic in (AGENTS, POOLS) for partition in _partitions(reader, topic)}
@@ -173,7 +175,7 @@ class Registry:
 
 
 def _partitions(reader: Consumer, topic: str) -> list[int]:
-    found = reader.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+    found = reader.list_topics(topic, timeout=_TROUBLE_S).topics[topic]
     if found.error is not None:
         raise KafkaException(found.error)
     return list(found.partitions)

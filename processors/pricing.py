@@ -1,4 +1,4 @@
-"""What a model call costs, in micro-dollars, by the list prices of the Anthropic API. An unknown model is the dearest."""
+"""What a model call costs, in micro-dollars, by the Anthropic API's list prices. An unknown model is the dearest."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,6 +1,7 @@
 """`python -m streams SERVICE --index I`: starts one process of the line."""
 
 import argparse
+import gc
 import importlib
 
 import uvloop
@@ -20,6 +21,7 @@ def main() -> None:
     log.configure(settings, f"{arguments.service}-{arguments.index}")
     metrics.serve(settings, metrics.port_offset(arguments.service, arguments.index))
     uvloop.install()
+    gc.set_threshold(50_000, 20, 50)  # a backlog is many objects that live long: looking at them often finds nothing
     importlib.import_module(_MODULES[arguments.service]).main(settings, arguments.index)
 
 

@@ -4,6 +4,7 @@ Faust consumes and keeps the group; it produces nothing (see shard.py for why).
 """
 
 import asyncio
+import ctypes
 import os
 import ssl
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from infra.settings import Settings
 from streams.shard import Desk, Incoming, Shard
 
 log = structlog.get_logger()
+
+_LIBC = ctypes.CDLL(None)
+"""For malloc_trim: after a burst glibc keeps what was freed, and a service at rest would hold twice what it needs."""
 
 _WATCH_EVERY = 3
 """The watchdog looks this many times within its time."""
@@ -85,6 +89,7 @@ class Line:
         self.service = service
         self.topics = topics
         self.shards: dict[int, Shard] = {}
+        self._read = {topic: metrics.EVENTS_READ.labels(topic) for topic in topics}
         self._log_topic = log_topic
         self._make_desk = make_desk
         self._threads = ThreadPoolExecutor(max(4, settings.partitions), thread_name_prefix="transaction")
@@ -103,9 +108,9 @@ class Line:
             broker_session_timeout=6,
             broker_heartbeat_interval=2,
             broker_commit_interval=1.0,
-            broker_max_poll_records=1000,
+            broker_max_poll_records=500,
             stream_wait_empty=False,
-            stream_buffer_maxsize=4096,
+            stream_buffer_maxsize=1000,
             consumer_auto_offset_reset="earliest",
             topic_allow_declare=False,
             topic_disable_leader=True,
@@ -130,7 +135,7 @@ class Line:
         shard = self.shards.get(event.partition)
         if shard is None:  # taken away while it was under way; its next owner reads it again
             return
-        metrics.EVENTS_READ.labels(event.topic).inc()
+        self._read[event.topic].inc()
         await shard.put(event)
 
     async def _assigned(self, app: Any, assigned: Any, **_: Any) -> None:
@@ -155,6 +160,7 @@ class Line:
         still: dict[int, tuple[int, int]] = {}
         while True:
             await asyncio.sleep(self.settings.watchdog_s / _WATCH_EVERY)
+            _LIBC.malloc_trim(0)
             for partition, shard in list(self.shards.items()):
                 handled, times = still.get(partition, (-1, 0))
                 times = times + 1 if handled == shard.handled else 0

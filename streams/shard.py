@@ -133,7 +133,7 @@ class Shard:
         self.seen[event.topic] = event.offset + 1
         self.inbox.append(event)
         self._wake.set()
-        if len(self.inbox) >= 4 * BATCH_MAX:
+        if len(self.inbox) >= 2 * BATCH_MAX:
             self._room.clear()
 
     async def _run(self) -> None:

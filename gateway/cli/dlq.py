@@ -10,7 +10,7 @@ from gateway.dead_letters import redriven, task_in
 from gateway.errors import BadInput, GatewayError
 from gateway.history import reach, read
 from gateway.sending import Sender, now_us
-from gateway.units import moment, short
+from gateway.units import many, moment, short
 from infra.settings import Settings, load_settings
 
 
@@ -37,7 +37,7 @@ def list_letters(limit: int, as_json: bool) -> None:
         return
     table(["id", "at", "from", "redrive", "reason"], map(_row, letters[:limit]))
     more = f", {len(letters) - limit} more with --limit" if len(letters) > limit else ""
-    remark(f"{len(letters)} dead letters{more}.")
+    remark(f"{many(len(letters), 'dead letter')}{more}.")
 
 
 @dlq.command()
@@ -84,7 +84,7 @@ def redrive(letter_id: str | None, everything: bool, as_json: bool) -> None:
             say(f"{task['redrive_of']} is handed in again as {task['task_id']}")
     left = len(letters) - len(chosen)
     if everything and left:
-        remark(f"{left} dead letters hold no task; `headway dlq list` shows why.")
+        remark(f"{many(left, 'dead letter')} without a task left; `headway dlq list` shows why.")
 
 
 def _letters(settings: Settings) -> list[dict[str, Any]]:

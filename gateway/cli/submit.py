@@ -1,25 +1,22 @@
 """`headway submit`: every task is checked before the first is sent; ids are printed when Kafka has them."""
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from gateway.cli.output import json_option, print_json, remark, say
+from gateway.cli.feeding import feed
+from gateway.cli.output import json_option, print_json, say
 from gateway.cli.waiting import conclude, wait_for
 from gateway.errors import BadInput
-from gateway.flow import Window
 from gateway.history import Follower, reach, read
-from gateway.sending import Sender, chunks, now_us
+from gateway.sending import Sender, now_us
 from gateway.submission import duration_us, task_from, tasks_from_lines
 from gateway.watching import Watch
 from infra.settings import Settings, load_settings
 from processors.admission import Limits
 from schemas.events import TaskSubmitted
-
-CHUNK = 500
-"""Tasks confirmed at a time: one wait for Kafka each."""
 
 
 class Duration(click.ParamType):
@@ -67,14 +64,14 @@ def submit(text: str | None, path: str | None, as_json: bool, **options: Any) ->
     tasks = _tasks(text, path, options, settings)
     reach(settings)
     if not options["wait"]:
-        for chunk in _send(settings, Sender(settings), tasks):
+        for chunk in feed(settings, Sender(settings), tasks):
             _print_ids(chunk, as_json)
         return
     watch = Watch(resubmit=not options["no_resubmit"])
     watch.add(tasks)
     with Follower(settings, ["tasks.outcomes", "tasks.progress"]) as follower:
         sender = Sender(settings)
-        for _ in _send(settings, sender, tasks):
+        for _ in feed(settings, sender, tasks):
             pass
         if options["task_id"] or path:
             _see_earlier(settings, watch)
@@ -120,45 +117,13 @@ def _open(path: str) -> BinaryIO:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _send(settings: Settings, sender: Sender, tasks: list[TaskSubmitted]) -> Any:
-    """Sends in chunks and yields each chunk Kafka has. Holds back while the queues are nearly full."""
-    if len(tasks) <= CHUNK:
-        sender.submit(tasks)
-        yield tasks
-        return
-    window = Window(settings.queue_max)
-    sent = 0
-    with Follower(settings, ["pools.status"], from_start=True) as statuses:
-        while sent < len(tasks):
-            sent += yield from _send_some(window, statuses, sender, tasks[sent:], sent)
-
-
-def _send_some(window: Window, statuses: Follower, sender: Sender, tasks: list[TaskSubmitted], sent: int) -> Any:
-    """Waits until there is room, then sends what fits; how many."""
-    said = 0.0
-    while True:
-        for record in statuses.poll(0.5 if said else 0.0):
-            window.see(record.event)
-        room = min(window.room(), CHUNK)
-        if room > 0:
-            break
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            remark(f"{sent} handed in, the rest is held back: {window.why_held()}.")
-    chunk = next(chunks(tasks, room))
-    sender.submit(chunk)
-    window.sent(len(chunk), now_us())
-    yield chunk
-    return len(chunk)
-
-
 def _see_earlier(settings: Settings, watch: Watch) -> None:
     """Tasks with ids of their own may have their outcome from an earlier run."""
     for record in read(settings, "tasks.outcomes"):
         watch.see(record, now_us())
 
 
-def _print_ids(tasks: list[TaskSubmitted], as_json: bool) -> None:
+def _print_ids(tasks: Sequence[TaskSubmitted], as_json: bool) -> None:
     for task in tasks:
         if as_json:
             print_json({"task_id": task["task_id"], "session_id": task["session_id"]})

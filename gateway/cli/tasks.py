@@ -11,7 +11,7 @@ from gateway.history import reach, read, since_of
 from gateway.listing import STATES, Filter, Listing
 from gateway.sending import now_us
 from gateway.timeline import Story, story_of
-from gateway.units import duration, moment, short
+from gateway.units import duration, many, moment, short
 from infra.settings import load_settings
 
 TELLING = (
@@ -73,9 +73,11 @@ def _print_story(story: Story, verbose: bool) -> None:
 
 def _print_summary(story: Story, start: int) -> None:
     end = story.outcome["finished_at"] if story.outcome else now_us()
-    waited = (story.started_at or end) - start
-    ran = f", ran {duration(end - story.started_at)}" if story.started_at is not None else ", never started"
-    say(f"Waited {duration(waited)}{ran}, {'took' if story.outcome else 'open for'} {duration(end - start)} in all.")
+    all_in_all = f"{'took' if story.outcome else 'open for'} {duration(end - start)} in all"
+    if story.started_at is not None:
+        say(f"Waited {duration(story.started_at - start)}, ran {duration(end - story.started_at)}, {all_in_all}.")
+    else:
+        say(f"{'Its items' if story.children else 'Never started,'} {all_in_all}.")
     if story.outcome and story.outcome["output"]:
         say()
         say(story.outcome["output"])
@@ -150,4 +152,4 @@ def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
         right=["pri", "waited", "ran"],
     )
     more = f", {len(found) - limit} more with --limit" if len(found) > limit else ""
-    remark(f"{len(found)} tasks in the last {duration(since)}{more}.")
+    remark(f"{many(len(found), 'task')} in the last {duration(since)}{more}.")

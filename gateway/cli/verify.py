@@ -9,6 +9,7 @@ from gateway import proof
 from gateway.cli.output import json_option, print_json, remark, say
 from gateway.cli.submit import Duration
 from gateway.history import reach
+from gateway.units import many
 from infra.settings import load_settings
 from processors.verify import Verdict
 
@@ -37,8 +38,8 @@ def verify(wait_us: int, as_json: bool) -> None:
 
 def sentence(verdict: Verdict) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in verdict.by_status.items())
-    ended = f"{verdict.terminal} ended ({counts})" if counts else "0 ended"
+    ended = f"{verdict.terminal:,} ended ({counts})" if counts else "0 ended"
     return (
-        f"{verdict.accepted} tasks handed in: {ended}, {verdict.open} open, {verdict.lost} lost, "
-        f"{verdict.duplicates} duplicated outcomes."
+        f"{many(verdict.accepted, 'task')} handed in: {ended}, {verdict.open} open, {verdict.lost} lost, "
+        f"{many(verdict.duplicates, 'duplicated outcome')}."
     )

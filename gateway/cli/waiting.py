@@ -74,10 +74,9 @@ class TaskLines:
         return Group(*(self._line(task) for task in watch.tasks.values()))
 
     def _line(self, task: Watched) -> Text:
-        share = f"{task.fraction:4.0%} " if task.fraction is not None and task.outcome is None else ""
         style = STATUS_STYLES.get(task.doing, "")
         line = Text(f"{task.task_id[-12:]} ", style="dim")
-        line.append(f"{share}{short(task.doing, 60)} ", style=style)
+        line.append(f"{short(task.doing, 60)} ", style=style)
         return line.append(short(task.submission["text"], 50), style="dim")
 
 

@@ -1,6 +1,7 @@
 """Lines of all processes: to a bounded log file each, and to the terminal with the process's name before them."""
 
 import logging
+import re
 import threading
 from collections import deque
 from logging.handlers import RotatingFileHandler
@@ -10,6 +11,8 @@ from typing import TextIO
 FILE_BYTES_MAX = 5 * 1024 * 1024  # of one log file; two older ones are kept
 FILES_KEPT = 2
 TAIL_LINES = 15
+# Codes that only a terminal understands; some libraries write them without one.
+TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOURS = (36, 33, 32, 35, 34, 31)
 
 
@@ -31,6 +34,7 @@ class Output:
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
 
     def line(self, text: str) -> None:
+        text = TERMINAL_CODES.sub("", text)
         self.tail.append(text)
         self._file.handle(logging.makeLogRecord({"msg": text}))
         if self._console is None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from infra import registry
+from infra.agent_file import BadAgentFile
 from infra.kafka import KafkaTrouble, ensure_topics
 from infra.settings import Settings
 from infra.stack import broker, plan, record, redis_server, services
@@ -46,7 +48,7 @@ class Supervisor:
             self._stay()
         except _Stopped:
             pass
-        except (StackError, KafkaTrouble) as failure:
+        except (StackError, KafkaTrouble, BadAgentFile) as failure:
             error = str(failure)
             raise StackError(error) from failure
         finally:
@@ -66,12 +68,17 @@ class Supervisor:
         if left:
             self._tell(f"ended what an earlier run left: {', '.join(left)}")
         plan.check_ports(self._settings)
+        registry.load(self._settings)  # a mistake in an agent's file is told before anything starts
         began = time.monotonic()
         if not self._settings.kafka_bootstrap:
             self._launch([broker.prepare(self._settings)])
         created = ensure_topics(self._settings)
         if created:
             self._tell(f"created {len(created)} topics")
+        published = registry.publish(self._settings)
+        for ids, what in ((published.changed, "published"), (published.removed, "taken out")):
+            if ids:
+                self._tell(f"agents {what}: {', '.join(ids)}")
         if not self._settings.redis_url:
             self._launch([redis_server.prepare(self._settings)])
         self._launch(services.prepare(self._settings))

@@ -5,6 +5,7 @@ an owner before us had read is told as lost, for nobody can know how far it came
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from confluent_kafka import Message
@@ -13,12 +14,13 @@ from infra import log, metrics
 from infra.settings import Settings
 from processors.watermark import Watermark
 from schemas.codec import BadMessage, decode_as
-from schemas.events import AgentDefinition, ProgressKind, Step, TaskAssigned, TaskSubmitted
+from schemas.events import ProgressKind, Step, TaskAssigned, TaskSubmitted
 from schemas.trace import headers
 from streams.executor.agents import Agents
+from streams.executor.attempt import Attempt
 from streams.executor.clock import now_us
 from streams.executor.intake import TOPIC, Start
-from streams.executor.outbox import Headers, Outbox
+from streams.executor.outbox import Outbox
 from streams.executor.registry import Registry
 from streams.executor.reports import End, Identity, cut, dead_letter, progress, result
 from streams.executor.work import Permanent, Retryable, Work
@@ -28,44 +30,12 @@ Key = tuple[str, int]
 
 _FIND_S = 5.0
 """How long work for an agent we never heard of waits for its definition."""
-_TIMEOUT_MAX_S = 7 * 86_400.0
 
 LOST = {
     "crash": "the host stopped before this attempt was finished",
     "stale": "the assignment waited for a host longer than its lease",
     "drain": "the host was told to stop and could not finish in time",
 }
-
-
-class Attempt:
-    """One run in hand."""
-
-    __slots__ = ("assigned", "begun", "ended", "offset", "partition", "sequence", "started_at", "stop", "task", "trace")
-
-    def __init__(self, assigned: TaskAssigned, partition: int, offset: int) -> None:
-        self.assigned = assigned
-        self.partition = partition
-        self.offset = offset
-        self.trace: Headers = headers(assigned["task_id"])
-        self.started_at: int | None = None
-        self.sequence = 0
-        self.begun = False
-        self.ended = False
-        self.stop: End | None = None
-        """How it ends when it is stopped from outside."""
-        self.task: asyncio.Task[None] | None = None
-
-    def halt(self, end: End) -> None:
-        """Stops the run; the first reason counts. Before it has begun there is nothing to cancel yet."""
-        if self.ended or self.stop is not None:
-            return
-        self.stop = end
-        if self.begun and self.task is not None:
-            self.task.cancel()
-
-    def ending(self, end: End) -> End:
-        """How it ended, given how its agent did: an agent that finished all the same has finished."""
-        return end if self.stop is None or end.kind == "completed" else self.stop
 
 
 class Attempts:
@@ -78,7 +48,7 @@ class Attempts:
         outbox: Outbox,
         registry: Registry,
         agents: Agents,
-        on_move: Callable[[], None],
+        on_move: Callable[[dict[int, int]], None],
     ) -> None:
         self.in_hand: dict[Key, Attempt] = {}
         """Every run that was taken and whose end the broker does not have yet."""
@@ -88,6 +58,9 @@ class Attempts:
         """By partition that is ours."""
         self.draining = False
         self._starts: dict[int, Start] = {}
+        self._running = 0
+        self._waiting: deque[Attempt] = deque()
+        """Taken and not started, for the host is full."""
         self._settings = settings
         self._host = host
         self._outbox = outbox
@@ -95,6 +68,7 @@ class Attempts:
         self._agents = agents
         self._on_move = on_move
         self._loop = asyncio.get_running_loop()
+        self._read = metrics.EVENTS_READ.labels(TOPIC)
         self._log = log.bind(topic=TOPIC)
 
     # -- what comes in ----------------------------------------------------------------------------------------------
@@ -102,16 +76,17 @@ class Attempts:
     def assigned(self, starts: dict[int, Start]) -> None:
         self._starts |= starts
         self.watermarks |= {p: Watermark(start.position) for p, start in starts.items()}
-        self._on_move()
+        self._on_move({})
 
-    def revoked(self, partitions: list[int]) -> None:
+    def revoked(self, positions: dict[int, int]) -> None:
         """Work in hand goes on; only its offsets are no longer ours to commit."""
-        for partition in partitions:
+        for partition in positions:
             self._starts.pop(partition, None)
             self.watermarks.pop(partition, None)
-        self._on_move()
+        self._on_move(positions)
 
     def take(self, messages: list[Message]) -> None:
+        self._read.inc(len(messages))
         for message in messages:
             partition, offset = message.partition(), message.offset()
             watermark = self.watermarks.get(partition)
@@ -126,17 +101,21 @@ class Attempts:
                 self._log.exception("cannot be handled", partition=partition, offset=offset)
                 self._set_aside(message, f"{type(error).__name__}: {error}")
 
+    def cancel(self, assigned: TaskAssigned) -> None:
+        """Stops a run that is in hand; another is no matter."""
+        attempt = self.in_hand.get((assigned["task_id"], assigned["attempt"]))
+        if attempt is not None:
+            self._halt(attempt, End("cancelled", error=assigned["reason"] or "cancelled"))
+
     def cancel_rest(self) -> None:
         """Ends what is still in hand at the end of a drain."""
         for attempt in list(self.in_hand.values()):
-            attempt.halt(End("lost", error=LOST["drain"], retryable=True))
+            self._halt(attempt, End("lost", error=LOST["drain"], retryable=True))
 
     def _take(self, assigned: TaskAssigned, partition: int, offset: int) -> None:
-        key = (assigned["task_id"], assigned["attempt"])
-        attempt = self.in_hand.get(key)
+        attempt = self.in_hand.get((assigned["task_id"], assigned["attempt"]))
         if assigned["kind"] == "cancel":
-            if attempt is not None:
-                attempt.halt(End("cancelled", error=assigned["reason"] or "cancelled"))
+            self.cancel(assigned)
             self._settle(partition, offset)
         elif assigned["kind"] != "run":
             raise BadMessage(f"kind {assigned['kind']!r} is not known to this host: update it")
@@ -163,8 +142,10 @@ class Attempts:
         refusal = self._refusal(assigned, partition, offset)
         if refusal is not None:
             self._finish(attempt, refusal, None)
+        elif self._running < self._settings.in_hand_max:
+            self._start(attempt)
         else:
-            attempt.task = self._loop.create_task(self._run(attempt, definition))
+            self._waiting.append(attempt)
 
     def _refusal(self, assigned: TaskAssigned, partition: int, offset: int) -> End | None:
         """Why the attempt must not start here, if so."""
@@ -177,8 +158,6 @@ class Attempts:
                 return End("lost", error=LOST["stale"], retryable=True)
         if self.draining:
             return End("lost", error=LOST["drain"], retryable=True)
-        if assigned["deadline_at"] is not None and now_us() > assigned["deadline_at"]:
-            return End("expired", error="its deadline passed before it was started")
         return None
 
     def _set_aside(self, message: Message, reason: str) -> None:
@@ -193,15 +172,38 @@ class Attempts:
 
     # -- one run ----------------------------------------------------------------------------------------------------
 
-    async def _run(self, attempt: Attempt, definition: AgentDefinition | None) -> None:
-        attempt.begun = True
-        if attempt.stop is not None:
-            self._finish(attempt, attempt.stop, None)
+    def _start(self, attempt: Attempt) -> None:
+        self._running += 1
+        attempt.task = self._loop.create_task(self._run(attempt))
+
+    def _halt(self, attempt: Attempt, end: End) -> None:
+        """Stops a run for good; the first reason counts."""
+        if attempt.ended or attempt.stop is not None:
             return
+        attempt.stop = end
+        if attempt.task is None:  # it waits for room, so nobody else ends it
+            self._waiting.remove(attempt)
+            self._finish(attempt, end, None)
+        elif attempt.begun:
+            attempt.task.cancel()
+
+    async def _run(self, attempt: Attempt) -> None:
+        end, work = await self._outcome(attempt)
+        self._running -= 1
+        while self._waiting and self._running < self._settings.in_hand_max:
+            self._start(self._waiting.popleft())
+        self._finish(attempt, end, work)
+
+    async def _outcome(self, attempt: Attempt) -> tuple[End, Work | None]:
+        """Runs the agent; never raises."""
+        attempt.begun = True
+        early = attempt.stop or attempt.too_late()
+        if early is not None:
+            return early, None
         work: Work | None = None
-        timer = self._loop.call_later(_timeout_s(attempt.assigned), attempt.halt, _timed_out(attempt.assigned))
+        timer = self._loop.call_later(attempt.timeout_s, self._halt, attempt, attempt.timed_out())
         try:
-            work = await self._begin(attempt, definition)
+            work = await self._begin(attempt)
             answer = await self._agents.of(work.definition).run(work)
             work.spending.add(answer)
             output = cut(answer.output, self._settings.text_bytes_max)
@@ -218,16 +220,15 @@ class Attempts:
         timer.cancel()
         if work is not None:
             work.close()
-        self._finish(attempt, attempt.ending(end), work)
+        return attempt.ending(end), work
 
-    async def _begin(self, attempt: Attempt, definition: AgentDefinition | None) -> Work:
+    async def _begin(self, attempt: Attempt) -> Work:
         assigned = attempt.assigned
         try:
             task: TaskSubmitted = decode_as("TaskSubmitted", assigned["task"])  # type: ignore[assignment]
         except BadMessage as error:
             raise Permanent(f"the task in the assignment cannot be read: {error}") from error
-        if definition is None:
-            definition = await self._registry.find(assigned["agent_id"], _FIND_S)
+        definition = await self._registry.find(assigned["agent_id"], _FIND_S)
         if definition is None:
             raise Retryable(f"agent {assigned['agent_id']} is not in the registry: publish it, or take its tasks back")
         attempt.started_at = now_us()
@@ -285,11 +286,3 @@ class Attempts:
         self._outbox.send("tasks.results", assigned["pool"], "TaskResult", event, trace, delivered)
         await arrived
         self.tell(work, "step", None, step["name"])
-
-
-def _timeout_s(assigned: TaskAssigned) -> float:
-    return min(max(assigned["timeout_ms"] / 1000, 0.0), _TIMEOUT_MAX_S)
-
-
-def _timed_out(assigned: TaskAssigned) -> End:
-    return End("failed", error=f"timed out after {_timeout_s(assigned):g} s", retryable=True)

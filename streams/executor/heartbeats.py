@@ -56,6 +56,7 @@ class Heartbeats:
         here = set(self._instances) | set(running)
         for pool in (here | self._announced) if pools is None else set(pools) & (here | self._announced):
             self._send(pool, running.get(pool, {}))
+            metrics.IN_HAND.labels(pool).set(sum(map(len, running.get(pool, {}).values())))
         self._announced = here
         metrics.HEARTBEATS.inc()
 
@@ -63,8 +64,8 @@ class Heartbeats:
         """What is in hand, by pool and instance."""
         running: dict[str, dict[str, list[RunningAttempt]]] = {}
         for attempt in self._attempts.in_hand.values():
-            if attempt.task is None:
-                continue  # told as lost or expired, never started
+            if attempt.task is None and attempt.ended:
+                continue  # told as lost, never started
             a = attempt.assigned
             of_pool = running.setdefault(a["pool"], {})
             of_pool.setdefault(a["instance_id"], []).append({"task_id": a["task_id"], "attempt": a["attempt"]})

@@ -16,6 +16,7 @@ from streams.executor.intake import Intake
 from streams.executor.outbox import Outbox
 from streams.executor.registry import Registry
 from streams.executor.reports import Identity
+from streams.executor.strays import Strays
 
 _WAIT_S = 0.02
 _CANCEL_S = 5.0
@@ -49,6 +50,7 @@ class Host:
         clean = self._fault is None and await self._drain()
         beating.cancel()
         await asyncio.to_thread(self._intake.stop, clean=clean)
+        self._strays.stop()
         await self._registry.stop()
         self._log.info("host has stopped", clean=clean)
         if self._fault is not None:
@@ -83,6 +85,7 @@ class Host:
         definitions = self._registry.definitions
         self._attempts = Attempts(settings, identity, self._outbox, self._registry, Agents(settings), self._on_move)
         self._heartbeats = Heartbeats(identity, settings.partitions, definitions, self._attempts, self._outbox)
+        self._strays = Strays(settings, identity, self._attempts, loop)
         self._intake = Intake(settings, identity, self._attempts, loop, self._on_fault)
         await self._registry.start()
         self._intake.start()
@@ -92,8 +95,9 @@ class Host:
         self._heartbeats.place([agent_id])
         self._heartbeats.beat([agent_id])
 
-    def _on_move(self) -> None:
+    def _on_move(self, given_back: dict[int, int]) -> None:
         """Instances have come or gone."""
+        self._strays.watch(given_back)
         self._heartbeats.place(list(self._registry.definitions))
         self._heartbeats.beat()
 

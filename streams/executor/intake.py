@@ -5,19 +5,22 @@ hands, and nothing above it was ever started: so the next owner runs what follow
 that may have died: what it had read must be told as lost, never started again.
 """
 
+import os
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from infra import kafka, log
+from infra import kafka, log, metrics
 from infra.settings import Settings
 from processors.watermark import Watermark
 from streams.executor.reports import Identity
+
+T = TypeVar("T")
 
 TOPIC = "tasks.assigned"
 GROUP = "headway-executor"
@@ -27,6 +30,8 @@ _BATCH_MAX = 500
 _POLL_S = 0.05
 _COMMIT_EVERY_S = 1.0
 _ANSWER_S = 10.0
+_HELD_MAX = 2
+"""Records held, as a multiple of the runs in progress: behind a full host its cancels must still come through."""
 _HOLD_S = 0.05
 """How long a full host waits for room before it pauses its partitions: pausing throws away what was fetched."""
 
@@ -52,7 +57,9 @@ class Desk(Protocol):
 
     def assigned(self, starts: dict[int, Start]) -> None: ...
 
-    def revoked(self, partitions: list[int]) -> None: ...
+    def revoked(self, positions: dict[int, int]) -> None:
+        """Partitions have gone; the offsets say where our reading ended."""
+        ...
 
     def take(self, messages: list[Message]) -> None: ...
 
@@ -81,6 +88,7 @@ class Intake:
         self._hushed = Event()
         self._stop = Event()
         self._clean = True
+        self._asked_at: float | None = None
         self._thread = Thread(target=self._run, name="intake", daemon=True)
         self._log = log.bind(topic=TOPIC)
 
@@ -125,6 +133,7 @@ class Intake:
 
     def _turn(self, consumer: Consumer) -> None:
         self._commit_due(consumer)
+        self._watch_loop()
         room = self._room(consumer)
         first = consumer.poll(_POLL_S)
         if first is None:
@@ -135,12 +144,24 @@ class Intake:
             batch += consumer.consume(min(room, _BATCH_MAX) - 1, 0)
         self._hand_over([message for message in batch if self._is_record(message)])
 
+    def _watch_loop(self) -> None:
+        """A host whose event loop is stuck must not keep its partitions: it ends, and is started again."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            self._post(self._loop_answers)
+        elif time.monotonic() - self._asked_at > self._settings.watchdog_s:
+            self._log.error("the event loop does not run: an agent blocks it; the process ends")
+            os._exit(1)
+
+    def _loop_answers(self) -> None:
+        self._asked_at = None
+
     def _room(self, consumer: Consumer) -> int:
         """Records that may be handed over now; pauses the partitions when there is no room, resumes below half."""
         room = self._free()
         quiet = self._hush.is_set()
         if self._paused:
-            if not quiet and 2 * room >= self._settings.in_hand_max:
+            if not quiet and room >= self._settings.in_hand_max:
                 self._paused = False
                 consumer.resume(consumer.assignment())
         elif room <= 0 or quiet:
@@ -156,7 +177,7 @@ class Intake:
         return room
 
     def _free(self) -> int:
-        return self._settings.in_hand_max - (self._handed - self._desk.settled)
+        return _HELD_MAX * self._settings.in_hand_max - (self._handed - self._desk.settled)
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
@@ -187,6 +208,9 @@ class Intake:
         if fresh:
             self._commit(consumer, fresh, self._host.incarnation, wait=False)
             self._committed |= fresh
+        for partition, position in self._next.items():
+            _, end = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), cached=True)
+            metrics.LAG.labels(TOPIC, partition).set(max(0, end - position))
 
     def _commit(self, consumer: Consumer, positions: dict[int, int], mark: str, *, wait: bool) -> None:
         offsets = [TopicPartition(TOPIC, p, o, metadata=mark) for p, o in positions.items()]
@@ -194,15 +218,11 @@ class Intake:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log.info("partitions taken", partitions=[p.partition for p in partitions])
-        starts = {}
-        for known in consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []:
-            low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
-            position = known.offset if low <= known.offset <= end else low
-            starts[known.partition] = Start(position, end, closed=known.metadata == CLOSED)
+        starts = _patiently(lambda: _starts(consumer, partitions))
         positions = {p: start.position for p, start in starts.items()}
         if positions:
             # Before anything is started, for a crash within the next second must not look like an orderly end.
-            self._commit(consumer, positions, self._host.incarnation, wait=True)
+            _patiently(lambda: self._commit(consumer, positions, self._host.incarnation, wait=True))
         self._next |= positions
         self._committed |= positions
         self._paused = False
@@ -226,7 +246,28 @@ class Intake:
         self._forget(partitions)
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
-        for p in partitions:
-            self._next.pop(p.partition, None)
-            self._committed.pop(p.partition, None)
-        self._post(self._desk.revoked, [p.partition for p in partitions])
+        positions = {p.partition: self._next.pop(p.partition) for p in partitions if p.partition in self._next}
+        for partition in positions:
+            self._committed.pop(partition, None)
+        self._post(self._desk.revoked, positions)
+
+
+def _starts(consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, Start]:
+    starts = {}
+    for known in consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []:
+        low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
+        position = known.offset if low <= known.offset <= end else low
+        starts[known.partition] = Start(position, end, closed=known.metadata == CLOSED)
+    return starts
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """The broker's answer; partitions change their leader, and coordinators move, within seconds."""
+    until = time.monotonic() + _ANSWER_S
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -45,6 +45,8 @@ class Registry:
 
     async def find(self, agent_id: str, wait_s: float) -> AgentDefinition | None:
         """The definition; a new agent may get work a moment before we hear of it, so it waits a little."""
+        if agent_id in self.definitions:
+            return self.definitions[agent_id]
         try:
             async with asyncio.timeout(wait_s):
                 while agent_id not in self.definitions:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from schemas.events import DeadLetter, ProgressKind, ResultKind, Step, TaskAssigned, TaskProgress, TaskResult
 from streams.executor.clock import now_us
 
+_ERROR_BYTES_MAX = 4_000
 _NOTHING = {"tokens_in": 0, "tokens_out": 0, "cost_usd_micros": 0}
 
 
@@ -52,7 +53,7 @@ def result(
         "started_at": started_at,
         "finished_at": now_us(),
         "output": end.output,
-        "error": end.error,
+        "error": None if end.error is None else cut(end.error, _ERROR_BYTES_MAX),
         "retryable": end.retryable,
         "retry_after_ms": end.retry_after_ms,
         "model": end.model,
@@ -101,8 +102,9 @@ def dead_letter(topic: str, partition: int, offset: int, key: bytes | None, payl
 
 
 def cut(text: str, bytes_max: int) -> str:
-    """`text`, shortened to at most `bytes_max` bytes of UTF-8."""
-    if len(text) * 4 <= bytes_max:  # no need to look
+    """`text` as it can be written: at most `bytes_max` bytes of UTF-8, without the halves of broken characters."""
+    if text.isascii() and len(text) <= bytes_max:
         return text
     data = text.encode(errors="replace")
-    return text if len(data) <= bytes_max else data[: bytes_max - 3].decode(errors="ignore") + "…"
+    whole = len(data) <= bytes_max
+    return data.decode() if whole else data[: bytes_max - 3].decode(errors="ignore") + "…"

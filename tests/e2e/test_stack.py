@@ -171,6 +171,12 @@ def test_service_that_cannot_start_is_told_with_its_last_lines(
     assert stack.status(settings)["state"] == "stopped"
 
 
+def test_mistake_in_an_agent_file_is_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "my-agent.md").write_text("no front matter")
+    with pytest.raises(stack.StackError, match=r"my-agent\.md:1"):
+        stack.up(settings_in(tmp_path / "state", agents_dir=str(tmp_path)), detach=True)
+
+
 def test_unreachable_outside_kafka_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "ANSWER_S", 1.0)
     settings = settings_in(tmp_path)

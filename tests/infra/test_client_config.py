@@ -1,5 +1,7 @@
 """What the settings become for confluent-kafka; nothing connects."""
 
+from aiokafka import codec
+
 from infra import kafka
 from infra.settings import Settings
 
@@ -30,3 +32,7 @@ def test_cluster_settings_reach_the_client() -> None:
 
 def test_client_returns_within_a_second_of_the_broker() -> None:
     assert kafka.client_config(Settings())["reconnect.backoff.max.ms"] <= 1000
+
+
+def test_faust_reads_whatever_codec_an_outside_producer_chose() -> None:
+    assert all(has() for has in (codec.has_gzip, codec.has_snappy, codec.has_lz4, codec.has_zstd))

@@ -7,11 +7,13 @@ from streams.executor.work import Agent, Permanent
 
 
 class Agents:
-    """Makes each kind of agent once, when it is first needed: the model client alone takes 50 MB."""
+    """Makes each kind of agent once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Agent] = {}
+        if settings.anthropic_api_key:  # loading the client takes a second, which a running host has not
+            self._made["anthropic"] = self._make("anthropic")
 
     def of(self, definition: AgentDefinition) -> Agent:
         runner: str = definition["runner"]
@@ -26,6 +28,7 @@ class Agents:
         if runner == "simulated":
             return Simulated(self._settings)
         if runner == "anthropic":
+            # Imported only where it is used: it takes 60 MB.
             from streams.executor.agents.anthropic import Anthropic
 
             return Anthropic(self._settings)

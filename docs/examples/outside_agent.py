@@ -1,0 +1,128 @@
+"""An agent of the line as a program of its own. It uses only a Kafka client, Avro and our schemas, as any language can.
+
+Run it beside a line (`headway up`), one process an agent, then give it work:
+    pip install confluent-kafka fastavro
+    python docs/examples/outside_agent.py 127.0.0.1:9392 shouter
+    headway submit --agent shouter "make this loud"
+"""
+
+import contextlib
+import json
+import signal
+import struct
+import sys
+import threading
+import time
+import uuid
+from io import BytesIO
+from pathlib import Path
+
+import fastavro
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+NEWEST, READERS = {}, {}  # event -> id of its newest schema; id -> schema
+for e in sorted(json.loads((SCHEMAS / "registry.json").read_text())["schemas"], key=lambda e: e["version"]):
+    text = (SCHEMAS / "events" / e["folder"] / f"{e['version']}.avsc").read_text()
+    NEWEST[e["event"]], READERS[e["id"]] = e["id"], fastavro.parse_schema(json.loads(text), {})
+
+
+def encode(event, value):
+    """Confluent's wire format: a zero byte, the schema's id, the Avro body. Fields left out take their defaults."""
+    body = BytesIO()
+    fastavro.schemaless_writer(body, READERS[NEWEST[event]], value)
+    return struct.pack(">bI", 0, NEWEST[event]) + body.getvalue()
+
+
+def decode(data):
+    return fastavro.schemaless_reader(BytesIO(data[5:]), READERS[struct.unpack_from(">bI", data)[1]], None)
+
+
+def now():
+    return time.time_ns() // 1000  # every time in our events: microseconds, UTC
+
+
+def work(text, cancelled):
+    """The agent itself. It looks at `cancelled` now and then."""
+    for _ in range(10):
+        if cancelled.wait(0.1):
+            raise InterruptedError("cancelled")
+    return text.upper() + "! Everything asked for is done."
+
+
+class OutsideAgent:
+    def __init__(self, bootstrap, agent, instances):
+        self.agent, self.instances, self.sequence = agent, [f"{agent}-{i}" for i in range(instances)], 0
+        self.host = {"host_id": f"outside-{agent}", "incarnation": uuid.uuid4().hex}
+        self.running = {}  # (task id, attempt) -> (assignment, event that cancels it)
+        kafka = {"bootstrap.servers": bootstrap}
+        # murmur2 is how all other clients choose the partition of a key; ours must go where they look.
+        self.producer = Producer(kafka | {"enable.idempotence": True, "partitioner": "murmur2_random"})
+        # Assignments come in transactions; one that was aborted must not be seen.
+        self.consumer = Consumer(kafka | {"group.id": f"outside-{agent}", "isolation.level": "read_committed"})
+        # We begin at the end and commit nothing: what an earlier life had in hand, no heartbeat names, so the line
+        # assigns it again when its lease is over.
+        topic = "tasks.assigned"
+        parts = [TopicPartition(topic, p) for p in self.consumer.list_topics(topic, 10).topics[topic].partitions]
+        for part in parts:
+            part.offset = self.consumer.get_watermark_offsets(part)[1]
+        self.consumer.assign(parts)
+        definition = {"agent_id": agent, "description": "Makes text loud.", "role": "standard", "runner": "external"}
+        definition |= {"keywords": ["loud"], "instances": instances, "updated_at": now()}
+        self.send("agents.registry", agent, "AgentDefinition", definition)
+
+    def send(self, topic, key, event, value):
+        self.producer.produce(topic, encode(event, value), key)
+
+    def heartbeat(self, draining):
+        """Names our instances and what they have in hand. Ten seconds without one, and the line takes it back."""
+        held = {name: [] for name in self.instances}
+        for (task_id, attempt), (assigned, _) in list(self.running.items()):
+            held[assigned["instance_id"]].append({"task_id": task_id, "attempt": attempt})
+        event = {"pool": self.agent, "agent_id": self.agent, "sequence": self.sequence, "at": now(), **self.host}
+        event |= {"event_id": f"{self.host['incarnation']}/{self.sequence}", "draining": draining}
+        event["instances"] = [{"instance_id": name, "running": running} for name, running in held.items()]
+        self.sequence += 1
+        self.send("agents.heartbeats", self.agent, "AgentHeartbeat", event)
+
+    def take(self, assigned):
+        key = (assigned["task_id"], assigned["attempt"])
+        if assigned["kind"] == "cancel" and key in self.running:
+            self.running[key][1].set()
+        elif assigned["kind"] == "run" and assigned["instance_id"] in self.instances and key not in self.running:
+            self.running[key] = (assigned, threading.Event())
+            threading.Thread(target=self.run, args=(key, *self.running[key])).start()
+
+    def run(self, key, assigned, cancelled):
+        names = ("task_id", "session_id", "tenant_id", "attempt", "pool", "agent_id", "instance_id")
+        result = {name: assigned[name] for name in names} | self.host | {"started_at": now()}
+        try:
+            result |= {"kind": "completed", "output": work(decode(assigned["task"])["text"], cancelled)}
+        except Exception as error:
+            kind = "cancelled" if cancelled.is_set() else "failed"
+            result |= {"kind": kind, "error": str(error), "retryable": True}
+        result |= {"event_id": f"{key[0]}/{key[1]}/{result['kind']}", "finished_at": now()}
+        self.send("tasks.results", assigned["pool"], "TaskResult", result)
+        self.producer.flush()
+        del self.running[key]  # only now: until the line has the result, heartbeats keep the attempt ours
+
+    def serve(self, stop):
+        beat_at = 0
+        while self.running or not stop.is_set():  # told to stop, it finishes what it has in hand
+            if time.monotonic() >= beat_at:
+                beat_at = time.monotonic() + 2
+                self.heartbeat(draining=stop.is_set())
+            self.producer.poll(0)
+            message = self.consumer.poll(0.1)
+            if message is not None and message.error() is None:
+                with contextlib.suppress(Exception):  # a message that makes no sense is set aside by the line's hosts
+                    self.take(decode(message.value()))
+        self.heartbeat(draining=True)
+        self.producer.flush(10)
+
+
+if __name__ == "__main__":
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    OutsideAgent(bootstrap=sys.argv[1], agent=sys.argv[2], instances=2).serve(stopping)

@@ -1,0 +1,49 @@
+from gateway.listing import STATES, Filter, Listing
+from gateway.record import Record
+from tests.gateway.events import example, record
+
+NOW_US = 1_790_000_010_000_000
+REVIEW, BATCH = example("TaskOutcome")["task_id"], example("TaskOutcome", 2)["task_id"]
+
+
+def listing(*records: Record) -> Listing:
+    found = Listing()
+    for one in records:
+        found.see(one)
+    return found
+
+
+SUBMITTED = [record("TaskSubmitted", i) for i in range(4)]
+
+
+def test_a_task_is_in_the_state_the_newest_topic_says() -> None:
+    found = listing(
+        *SUBMITTED,
+        record("DispatchRecord", task_id=REVIEW, phase="running"),
+        record("DispatchRecord", task_id=BATCH, phase="joining", agent_id=None),
+        record("DispatchRecord", task_id="forgotten long ago", phase="queued"),
+        record("TaskOutcome", task_id=REVIEW),
+    )
+    states = {row.task_id: row.state for row in found.rows(Filter())}
+    assert states == {REVIEW: "completed", BATCH: "joining", f"{BATCH}.0": "submitted", "t-1": "submitted"}
+    assert set(states.values()) <= set(STATES)
+
+
+def test_open_is_all_that_has_no_outcome() -> None:
+    found = listing(*SUBMITTED, record("TaskOutcome", task_id=REVIEW))
+    assert len(found.rows(Filter(state="open"))) == 3
+    assert [row.task_id for row in found.rows(Filter(state="completed"))] == [REVIEW]
+
+
+def test_filters_hold_together() -> None:
+    found = listing(*SUBMITTED, record("TaskOutcome", task_id=REVIEW))
+    assert [row.task_id for row in found.rows(Filter(agent="code-reviewer", tenant="acme"))] == [REVIEW]
+    assert found.rows(Filter(agent="code-reviewer", tenant="nobody")) == []
+    assert [row.task_id for row in found.rows(Filter(session="s-1"))] == ["t-1"]
+
+
+def test_newest_first_with_its_waits() -> None:
+    later = record("TaskSubmitted", 1, task_id="later", submitted_at=NOW_US)
+    ended = record("TaskOutcome", task_id="later", submitted_at=NOW_US, started_at=NOW_US + 7, finished_at=NOW_US + 9)
+    row = listing(*SUBMITTED, later, ended).rows(Filter())[0]
+    assert (row.task_id, row.waited_us(NOW_US + 100), row.ran_us(NOW_US + 100)) == ("later", 7, 2)

@@ -1,0 +1,86 @@
+"""The story of the tasks in the schemas' examples."""
+
+from gateway.timeline import ORDER, TELL, story_of
+from schemas.topics import TOPICS
+from tests.gateway.events import example, record
+
+REVIEW = example("TaskOutcome")["task_id"]
+TRANSLATION = "t-1"
+BATCH = example("TaskOutcome", 2)["task_id"]
+
+EVERYTHING = [
+    record(name, index)
+    for name, count in (
+        ("TaskOutcome", 3),
+        ("TaskSubmitted", 4),
+        ("RoutingDecision", 3),
+        ("TaskAssigned", 3),
+        ("TaskProgress", 2),
+        ("TaskResult", 3),
+        ("Evaluation", 2),
+        ("TaskCommand", 2),
+        ("ItemFinished", 2),
+        ("DeadLetter", 2),
+    )
+    for index in range(count)
+]
+
+
+def test_a_story_is_told_from_submission_to_outcome_whatever_order_it_was_read_in() -> None:
+    story = story_of(REVIEW, EVERYTHING)
+    names = [entry.record.name for entry in story.entries]
+    assert names[:2] == ["TaskSubmitted", "RoutingDecision"]
+    assert {entry.record.event["task_id"] for entry in story.entries} == {REVIEW}
+    assert [entry.at for entry in story.entries] == sorted(entry.at for entry in story.entries)
+    assert story.status == "completed"
+    assert story.started_at is not None
+
+
+def test_every_event_of_a_task_can_be_told() -> None:
+    assert set(ORDER) == set(TELL)
+    about_tasks = {
+        event
+        for topic in TOPICS.values()
+        if not topic.compacted
+        for event in topic.events
+        if "task_id" in example(event)
+    }
+    assert about_tasks == set(TELL)
+    for task_id in (REVIEW, TRANSLATION, BATCH):
+        for entry in story_of(task_id, EVERYTHING).entries:
+            assert entry.title and "None" not in entry.title
+
+
+def test_the_decision_shows_every_candidate() -> None:
+    story = story_of(REVIEW, EVERYTHING)
+    decision = next(entry for entry in story.entries if entry.record.name == "RoutingDecision")
+    assert len(decision.details) == len(decision.record.event["candidates"]) > 1
+
+
+def test_a_repeat_is_told_once() -> None:
+    once, twice = story_of(REVIEW, EVERYTHING), story_of(REVIEW, EVERYTHING + EVERYTHING)
+    titles = [entry.title for entry in once.entries if entry.record.name != "TaskSubmitted"]
+    assert titles == [entry.title for entry in twice.entries if entry.record.name != "TaskSubmitted"]
+
+
+def test_streamed_text_is_one_entry() -> None:
+    pieces = [record("TaskProgress", event_id=f"{REVIEW}/2/progress/{i}", sequence=i) for i in range(5)]
+    assert [entry.title for entry in story_of(REVIEW, pieces).entries] == ["answer streams (5 pieces)"]
+
+
+def test_a_parent_knows_how_its_items_stand() -> None:
+    ended = record("TaskOutcome", task_id=f"{BATCH}.0", parent_id=BATCH, item_index=0, event_id=f"{BATCH}.0/outcome")
+    story = story_of(
+        BATCH, [*EVERYTHING, ended, record("TaskSubmitted", task_id=f"{BATCH}.10", parent_id=BATCH, item_index=10)]
+    )
+    assert story.children == {f"{BATCH}.0": "completed", f"{BATCH}.1": "open", f"{BATCH}.10": "open"}
+    assert list(story.children)[-1] == f"{BATCH}.10"
+
+
+def test_a_task_without_outcome_is_open() -> None:
+    story = story_of(REVIEW, [r for r in EVERYTHING if r.name != "TaskOutcome"])
+    assert (story.status, story.outcome) == ("open", None)
+
+
+def test_an_unknown_task_has_no_story() -> None:
+    assert story_of("nobody", EVERYTHING).entries == []

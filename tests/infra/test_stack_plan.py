@@ -1,0 +1,81 @@
+"""What the stack would start, and what it says when the machine lacks something."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings
+from infra.stack import jars, plan
+from infra.stack.broker import properties
+from infra.stack.errors import StackError
+from infra.stack.output import Output
+from tests.support.ports import free_ports
+from tests.support.running import settings_in
+
+
+def test_outside_servers_are_not_started() -> None:
+    outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", routers=2, executors=3)
+    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "executor-1", "executor-2"]
+
+
+def test_taken_and_doubled_ports_are_named_together(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    settings = replace(settings, redis_port=settings.kafka_port)
+    with socket.create_server(("127.0.0.1", settings.metrics_port)), pytest.raises(StackError) as refused:
+        plan.check_ports(settings)
+    doubled, taken = str(refused.value).splitlines()
+    assert doubled.startswith(f"port {settings.redis_port} is asked for twice, by kafka and redis: set redis_port")
+    assert f"port {settings.metrics_port} (metrics of router-0) is taken" in taken
+    assert "HEADWAY_METRICS_PORT" in taken
+
+
+def test_free_ports_are_accepted() -> None:
+    port = free_ports(10)
+    plan.check_ports(
+        Settings(kafka_port=port, kafka_controller_port=port + 1, redis_port=port + 2, metrics_port=port + 3)
+    )
+
+
+def test_missing_java_and_maven_are_named_with_their_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(jars, "LIBS", tmp_path / "libs")
+    with pytest.raises(StackError, match=r"Java is missing.*openjdk-17-jre-headless"):
+        jars.java.__wrapped__()
+    with pytest.raises(StackError, match=r"Maven is missing.*apt-get install maven"):
+        jars.fetch_jars()
+
+
+def test_old_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(StackError, match=r"is Java 8: .* needs Java 17 or newer"):
+        jars.java.__wrapped__()
+
+
+def test_fetched_jars_are_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jars, "LIBS", tmp_path)
+    (tmp_path / "fetched.xml").write_bytes((jars.FOLDER / "pom.xml").read_bytes())
+    monkeypatch.setenv("PATH", "")
+    jars.fetch_jars()
+
+
+def test_broker_listens_on_this_machine_only() -> None:
+    text = properties(Settings(kafka_port=1, kafka_controller_port=2), Path("/data"))
+    assert "listeners=LINE://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n" in text
+    assert "log.dirs=/data\n" in text
+
+
+def test_log_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.stack.output.FILE_BYTES_MAX", 1000)
+    output = Output("router-0", 0, 8, tmp_path, None)
+    for number in range(500):
+        output.line(f"line {number}")
+    output.close()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["router-0.log", "router-0.log.1", "router-0.log.2"]
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    assert output.tail[-1] == "line 499"

@@ -1,0 +1,68 @@
+"""The simulated agent: the experiment's mix of times, seeded spread and failures."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from infra.settings import Settings
+from streams.executor.agents.simulated import SECONDS, Simulated
+from streams.executor.work import Permanent, Retryable
+from tests.streams.executor.test_work import Told, work_with
+
+QUICK: dict[str, Any] = {"sim_speed": 1e9, "sim_failure_rate": 0.0}
+
+
+async def test_it_quotes_the_task_at_once_when_speed_is_no_matter() -> None:
+    told = Told()
+    answer = await Simulated(Settings(**QUICK)).run(work_with(told))
+    assert "Write a haiku about queues" in answer.output
+    assert answer.cost_usd_micros == 0
+    assert told.told == []
+
+
+async def test_the_mix_of_times_within_its_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for skill, seconds in [*SECONDS.items(), ("light", 5.0), ("anything", 5.0)]:
+        slept.clear()
+        work = work_with(Told())
+        work.assigned["skill"] = skill
+        await Simulated(Settings(sim_speed=1.0, sim_failure_rate=0.0)).run(work)
+        assert 0.8 * seconds <= sum(slept) <= 1.2 * seconds
+
+
+async def test_longer_work_tells_how_far_it_is() -> None:
+    told = Told()
+    started = time.monotonic()
+    await Simulated(Settings(sim_speed=8.0, sim_failure_rate=0.0)).run(work_with(told))
+    assert time.monotonic() - started > 0.4
+    assert [kind for kind, _, _ in told.told] == ["progress"] * 4
+    fractions = [fraction or 0 for _, fraction, _ in told.told]
+    assert fractions == sorted(fractions)
+
+
+async def test_failures_are_seeded_and_mostly_retryable() -> None:
+    settings = Settings(sim_speed=1e9, sim_failure_rate=0.3, sim_seed=3)
+    first, second = [await failures(settings), await failures(settings)]
+    assert first == second
+    assert 0.2 < len(first) / 1000 < 0.4
+    assert 0.02 < list(first.values()).count(Permanent) / len(first) < 0.2
+    assert first != await failures(Settings(sim_speed=1e9, sim_failure_rate=0.3, sim_seed=4))
+
+
+async def failures(settings: Settings) -> dict[str, type[Exception]]:
+    agent, found = Simulated(settings), {}
+    for n in range(1000):
+        work = work_with(Told())
+        work.assigned["task_id"] = f"task-{n}"
+        try:
+            await agent.run(work)
+        except (Retryable, Permanent) as error:
+            found[f"task-{n}"] = type(error)
+    return found
