@@ -32,7 +32,7 @@ _COMMIT_EVERY_S = 1.0
 _ANSWER_S = 10.0
 _HELD_MAX = 2
 """Records held, as a multiple of the runs in progress: behind a full host its cancels must still come through."""
-_HOLD_S = 0.05
+_HOLD_S = 0.5
 """How long a full host waits for room before it pauses its partitions: pausing throws away what was fetched."""
 
 

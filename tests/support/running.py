@@ -86,3 +86,20 @@ def running_line(settings: Settings, folder: Path | None = None) -> Iterator[Set
     finally:
         stack.down(settings)
         process.wait(10)
+
+
+@contextmanager
+def running_service(settings: Settings, service: str, index: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """One more process of a service, outside the supervisor."""
+    with (settings.state / "log" / f"{service}-{index}.txt").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams", service, "--index", str(index)],
+            env={**os.environ, **as_env(settings)},
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
