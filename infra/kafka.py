@@ -133,13 +133,19 @@ def read_all(
         reader.close()
 
 
-def has_record(settings: Settings, topic: str, partition: int, offset: int) -> bool:
-    """Whether a committed record stands at or after this offset."""
-    reader = consumer(settings, f"headway-look-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50)
+def unread(settings: Settings, group: str, topic: str, partition: int, offset: int | None) -> bool:
+    """Whether a committed record stands at or after this offset; None: after what the group has committed."""
+    reader = consumer(settings, group, enable_partition_eof=True, fetch_wait_max_ms=50)
     try:
-        reader.assign([TopicPartition(topic, partition, offset)])
+        place = TopicPartition(topic, partition)
+        place.offset = reader.committed([place], timeout=ANSWER_S)[0].offset if offset is None else offset
+        if place.offset < 0:
+            place.offset = OFFSET_BEGINNING
+        reader.assign([place])
         message = reader.poll(ANSWER_S)
         return message is not None and message.error() is None
+    except KafkaException:
+        return False  # no broker, no verdict
     finally:
         reader.close()
 

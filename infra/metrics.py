@@ -104,7 +104,7 @@ QUALITY = Histogram("headway_quality", "Judged quality of an answer", ["pool"], 
 
 # --- executor host -----------------------------------------------------------------------------------------------
 
-# Tasks in hand. At in_hand_max the host stops reading; add hosts.
+# Tasks in hand. At in_hand_max the host starts no more, at twice that it stops reading; add hosts.
 IN_HAND = Gauge("headway_in_hand_tasks", "Tasks in hand", ["agent_id"])
 
 # Seconds of one attempt, by result. A rise: the agent or its model got slower.
@@ -122,7 +122,7 @@ MODEL_REQUEST = Histogram("headway_model_request_seconds", "Time of one model re
 # Tokens by direction (input, output, cached). A rise without more tasks: prompts or answers grew.
 MODEL_TOKENS = Counter("headway_model_tokens", "Tokens paid for", ["model", "direction"])
 
-# US dollars spent. Near cost_cap_usd of the day tasks wait for the next one; raise it or use a cheaper model.
+# US dollars spent. At cost_cap_usd tasks fail until 00:00 UTC; raise it or use a cheaper model.
 MODEL_COST = Counter("headway_model_cost_usd", "US dollars spent on models", ["model"])
 
 # Seconds that requests waited for the shared rate limit. A rise: requests_per_min or tokens_per_min is the bottleneck.

@@ -1,1 +1,1 @@
-"""The decisions: plain functions and small classes, events in, events out. No I/O, no clock, no randomness of their own."""
+"""The decisions: plain functions and small classes, events in, events out. No I/O, no clock, no randomness."""

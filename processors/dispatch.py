@@ -21,6 +21,7 @@ from schemas.events import (
     DispatchRecord,
     ItemFinished,
     OutcomeStatus,
+    PoolStatus,
     RoutingDecision,
     TaskCommand,
     TaskOutcome,
@@ -199,6 +200,7 @@ class Dispatcher:
                     pool.changed = False
                     status = pool.status(now, self.limits.lease_us, self.limits.queue_max)
                     self._sends.append(Send("pools.status", pool.name, "PoolStatus", status))
+                    self._sends.append(Send("dispatch.log", f"#{pool.name}", "PoolStatus", status))
 
     def due_at(self) -> int:
         """When `tick` has something to do, at the latest."""
@@ -215,8 +217,10 @@ class Dispatcher:
 
     # -- a crash ----------------------------------------------------------------------------------------------------
 
-    def restore(self, records: Iterable[DispatchRecord], now: int) -> None:
+    def restore(self, records: Iterable[DispatchRecord], statuses: Iterable[PoolStatus], now: int) -> None:
         """Becomes what the log says. Leases start anew: the hosts have that long to say what they have in hand."""
+        for status in statuses:
+            self._pool(status["pool"], status["agent_id"]).past = status
         for record in sorted(records, key=lambda r: r["entered_at"]):
             if record["phase"] == "done":
                 self.done[record["task_id"]] = None
@@ -463,9 +467,7 @@ class Dispatcher:
         task.items = open_items(submission)
         self._enter(task, "joining", now)
         for child in subtasks(submission, now):
-            self._sends.append(
-                Send("tasks.submitted", child["session_id"], "TaskSubmitted", child, child["task_id"])
-            )
+            self._sends.append(Send("tasks.submitted", child["session_id"], "TaskSubmitted", child, child["task_id"]))
 
     # -- details ----------------------------------------------------------------------------------------------------
 
@@ -611,7 +613,7 @@ class Dispatcher:
 
 def _arrived(event: RoutingDecision, now: int) -> Task:
     record: DispatchRecord = {
-        **marker(event["task_id"], "queued", now),  # type: ignore[typeddict-item]
+        **marker(event["task_id"], "queued", now),
         "session_id": event["session_id"],
         "tenant_id": event["tenant_id"],
         "pool": event["pool"],

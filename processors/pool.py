@@ -22,6 +22,8 @@ class Pool:
         """Tasks that wait for a retry; they count as waiting."""
         self.changed = True
         """Whether its status has changed since it was last told."""
+        self.past: PoolStatus | None = None
+        """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._choose = BALANCERS[balancer]
         self._slots = slots
         self._last = ""
@@ -63,8 +65,7 @@ class Pool:
         """When a refused task has a fair chance: the time the pool takes for a tenth of its queue."""
         alive = self.alive(now, lease_us)
         slots = max(1, len(alive) * self._slots)
-        means = [i.response_ms for i in alive if i.response_ms]
-        response_ms = sum(means) / len(means) if means else 1_000.0
+        response_ms = _mean([i.response_ms for i in alive if i.response_ms], 1_000.0)
         low, high = _REFUSAL_WAIT_MS
         return int(min(high, max(low, self.waiting / 10 / slots * response_ms)))
 
@@ -73,6 +74,7 @@ class Pool:
         oldest_at = self.queue.oldest_at()
         every = list(self.instances.values())
         ran = [i for i in every if i.completed + i.failed]
+        past = self.past
         return {
             "event_id": f"{self.name}/{now}",
             "pool": self.name,
@@ -84,9 +86,13 @@ class Pool:
             "slots": sum(self._slots for i in alive if not i.draining),
             "instances": len(alive),
             "oldest_wait_ms": 0 if oldest_at is None else max(0, now - oldest_at) // 1000,
-            "completed": sum(i.completed for i in every),
-            "failed": sum(i.failed for i in every),
-            "mean_response_ms": sum(i.response_ms for i in ran) / len(ran) if ran else 0.0,
-            "error_rate": sum(i.error_rate for i in ran) / len(ran) if ran else 0.0,
-            "load_score": sum(map(load_of, alive)) / len(alive) if alive else 0.0,
+            "completed": sum(i.completed for i in every) + (past["completed"] if past else 0),
+            "failed": sum(i.failed for i in every) + (past["failed"] if past else 0),
+            "mean_response_ms": _mean([i.response_ms for i in ran], past["mean_response_ms"] if past else 0.0),
+            "error_rate": _mean([i.error_rate for i in ran], past["error_rate"] if past else 0.0),
+            "load_score": _mean([load_of(i) for i in alive], 0.0),
         }
+
+
+def _mean(values: list[float], otherwise: float) -> float:
+    return sum(values) / len(values) if values else otherwise

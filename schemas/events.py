@@ -66,7 +66,8 @@ class AgentHeartbeat(TypedDict):
 
 
 class DeadLetter(TypedDict):
-    """Something that could not be handled: a message that makes no sense, or a task whose retries are used up. Nothing is lost: the payload is here."""
+    """Something that could not be handled: a message that makes no sense, or a task whose retries are used up. Nothing
+    is lost: the payload is here."""
 
     event_id: str
     at: int

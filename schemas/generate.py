@@ -2,9 +2,18 @@
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-_PRIMITIVES = {"string": "str", "bytes": "bytes", "int": "int", "long": "int", "double": "float", "boolean": "bool", "null": "None"}
+_PRIMITIVES = {
+    "string": "str",
+    "bytes": "bytes",
+    "int": "int",
+    "long": "int",
+    "double": "float",
+    "boolean": "bool",
+    "null": "None",
+}
 _HEAD = '''"""Generated from the .avsc files by `python -m schemas`. Do not edit: change the schema.
 
 Every event is a plain dict; these types name its fields. `*_at` are microseconds UTC, `*_ms` durations, money is in
@@ -34,7 +43,8 @@ class _Writer:
         if kind == "record":
             fields = [(f["name"], self.type_of(f["type"])) for f in schema["fields"]]
             body = "".join(f"    {name}: {annotation}\n" for name, annotation in fields)
-            block = f'class {schema["name"]}(TypedDict):\n    """{schema["doc"]}"""\n\n{body}'
+            doc = fill(schema["doc"], 112, subsequent_indent="    ")
+            block = f'class {schema["name"]}(TypedDict):\n    """{doc}"""\n\n{body}'
             known = self.blocks.setdefault(schema["name"], block)
             if known != block:
                 raise ValueError(f"{schema['name']} is defined in two ways: change it in every schema that holds it")

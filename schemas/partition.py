@@ -1,4 +1,4 @@
-"""Kafka's own way from a key to a partition (murmur2), so that we can tell where a key lives without asking a client."""
+"""Kafka's own way from a key to a partition (murmur2), so that we can tell where a key lives without a client."""
 
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF

@@ -1,1 +1,1 @@
-"""The line itself: router and dispatcher (Faust), executor hosts. Services meet on topics and never import each other."""
+"""The line itself: router and dispatcher (Faust), executor hosts. They meet on topics, never in imports."""

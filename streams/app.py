@@ -18,7 +18,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 
 from infra import metrics
-from infra.kafka import has_record
+from infra.kafka import unread
 from infra.settings import Settings
 from streams.shard import Desk, Incoming, Shard
 
@@ -172,10 +172,11 @@ class Line:
 
     async def _has_work(self, shard: Shard) -> bool:
         loop = asyncio.get_running_loop()
-        for topic, offset in list(shard.seen.items()):
-            if await loop.run_in_executor(self._threads, has_record, self.settings, topic, shard.partition, offset):
+        for topic in self.topics:
+            place = (topic, shard.partition, shard.done.get(topic))
+            if await loop.run_in_executor(self._threads, unread, self.settings, self.app.conf.id, *place):
                 return True
-        return bool(shard.inbox)
+        return False
 
     def run(self) -> None:
         """Works until SIGTERM or SIGINT."""

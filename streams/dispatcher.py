@@ -1,10 +1,11 @@
 """The dispatcher service: decisions, results, heartbeats and commands in; assignments and outcomes out."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from infra.settings import Settings
 from processors.dispatch import Dispatcher, Limits
-from schemas.codec import BadMessage, decode, decode_as, encode
+from schemas.codec import BadMessage, decode, encode
 from streams.app import Line
 from streams.shard import Write
 
@@ -28,7 +29,12 @@ class DispatchDesk:
         self.due_at = self._dispatcher.due_at
 
     def restore(self, records: Mapping[str, bytes], now: int) -> None:
-        self._dispatcher.restore((decode_as("DispatchRecord", value) for value in records.values()), now)  # type: ignore[misc]
+        tasks: list[Any] = []
+        statuses: list[Any] = []
+        for value in records.values():
+            event, fields = decode(value)
+            (statuses if event == "PoolStatus" else tasks).append(fields)
+        self._dispatcher.restore(tasks, statuses, now)
 
     def handle(self, topic: str, value: bytes | None, now: int) -> None:
         event, fields = decode(value)

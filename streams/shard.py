@@ -97,8 +97,8 @@ class Shard:
         self.partition = partition
         self.positions: dict[str, int] = {}
         """Input topic → offset of the first message not yet handled."""
-        self.seen: dict[str, int] = {}
-        """Input topic → offset of the first message not yet delivered to us."""
+        self.done: dict[str, int] = {}
+        """Input topic → offset of the first message that we have not finished, once there was one."""
         self.inbox: deque[Incoming] = deque()
         self.handled = 0
         """Counts handled events; the watchdog looks whether it moves."""
@@ -130,7 +130,6 @@ class Shard:
     async def put(self, event: Incoming) -> None:
         """Hands over an event; waits while the inbox is full, which slows the reading down."""
         await self._room.wait()
-        self.seen[event.topic] = event.offset + 1
         self.inbox.append(event)
         self._wake.set()
         if len(self.inbox) >= 2 * BATCH_MAX:
@@ -202,6 +201,7 @@ class Shard:
                 await self._commit([*writes, *letters, *self._position_writes(moved, now)])
             for event in batch:
                 event.ack()
+                self.done[event.topic] = event.offset + 1
             self.handled += len(batch)
             unfinished.clear()
 
@@ -258,7 +258,7 @@ class Shard:
             trace = headers(write.task_id) if write.task_id else None
             while True:
                 try:
-                    kafka.produce(write.topic, write.value, write.key, headers=trace, **options)  # type: ignore[arg-type]
+                    kafka.produce(write.topic, write.value, write.key, headers=trace, **options)
                     break
                 except BufferError:
                     kafka.poll(0.05)

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
@@ -13,7 +13,7 @@ import click
 from gateway import proof
 from gateway.cli.output import remark, say, table
 from gateway.cli.verify import sentence
-from gateway.cli.waiting import wait_for
+from gateway.cli.waiting import STOPPED, wait_for
 from gateway.first_batch import first_batch
 from gateway.history import Follower, reach, read
 from gateway.report import Report, percentile, report_on
@@ -43,7 +43,9 @@ def demo(once: bool) -> None:
         good = _run_batch(settings)
         if started_here and not once:
             say("\nThe line stays up until Ctrl-C.")
-            _stay(settings)
+            # Here Ctrl-C is the ordinary end, and no mishap.
+            with suppress(KeyboardInterrupt):
+                _stay(settings)
     if not good:
         sys.exit(1)
 
@@ -63,7 +65,7 @@ def _line(settings: Settings) -> Iterator[bool]:
         _start(settings)
         yield True
     except KeyboardInterrupt:
-        pass
+        sys.exit(STOPPED)
     finally:
         remark("Stopping the line…")
         stack.down(settings)

@@ -136,7 +136,7 @@ class Intake:
         self._watch_loop()
         room = self._room(consumer)
         first = consumer.poll(_POLL_S)
-        if first is None:
+        if first is None or self._hush.is_set():  # what comes now is the next owner's
             return
         batch = [first]
         if room > 1 and not self._paused:
@@ -217,12 +217,13 @@ class Intake:
         consumer.commit(offsets=offsets, asynchronous=not wait)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
         self._log.info("partitions taken", partitions=[p.partition for p in partitions])
         starts = _patiently(lambda: _starts(consumer, partitions))
         positions = {p: start.position for p, start in starts.items()}
-        if positions:
-            # Before anything is started, for a crash within the next second must not look like an orderly end.
-            _patiently(lambda: self._commit(consumer, positions, self._host.incarnation, wait=True))
+        # Before anything is started, for a crash within the next second must not look like an orderly end.
+        _patiently(lambda: self._commit(consumer, positions, self._host.incarnation, wait=True))
         self._next |= positions
         self._committed |= positions
         self._paused = False
@@ -254,7 +255,7 @@ class Intake:
 
 def _starts(consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, Start]:
     starts = {}
-    for known in consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []:
+    for known in consumer.committed(partitions, timeout=_ANSWER_S):
         low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
         position = known.offset if low <= known.offset <= end else low
         starts[known.partition] = Start(position, end, closed=known.metadata == CLOSED)

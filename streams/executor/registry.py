@@ -35,7 +35,7 @@ class Registry:
         self._log = log.bind(topic=TOPIC)
 
     async def start(self) -> None:
-        """Returns when every definition of now is known."""
+        """Returns when every definition of now is known, or none will be."""
         self._thread.start()
         await self._caught_up.wait()
 
@@ -67,6 +67,7 @@ class Registry:
                 consumer.close()
         except Exception as error:  # without the registry the host must not go on
             self._loop.call_soon_threadsafe(self._on_fatal, error)
+            self._loop.call_soon_threadsafe(self._caught_up.set)  # who waits for us must not wait for ever
 
     def _read(self, consumer: Consumer) -> None:
         partitions = consumer.list_topics(TOPIC, timeout=_ANSWER_S).topics[TOPIC].partitions

@@ -256,7 +256,19 @@ def test_the_demo_starts_reports_and_stops_what_it_started(tmp_path: Path) -> No
     assert stack.status(settings)["state"] == "stopped"
 
 
-def test_the_demo_leaves_nothing_when_it_is_told_to_go(tmp_path: Path) -> None:
+def test_the_demo_interrupted_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    demo = Headway(settings).start("demo")
+    until(lambda: stack.status(settings)["state"] == "starting", 20, "the line starts")
+    demo.send_signal(signal.SIGINT)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 130, said
+    assert "Traceback" not in said
+    assert stack.status(settings)["state"] == "stopped"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_the_demo_stays_until_it_is_told_to_go_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     settings = settings_in(tmp_path)
     demo = Headway(settings).start("demo")
     assert demo.stdout is not None
@@ -264,6 +276,8 @@ def test_the_demo_leaves_nothing_when_it_is_told_to_go(tmp_path: Path) -> None:
         if "stays up until Ctrl-C" in said:
             break
     assert stack.status(settings)["state"] == "ready"
-    demo.send_signal(signal.SIGTERM)
-    demo.communicate(timeout=60)
+    demo.send_signal(number)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == code, said
+    assert "Traceback" not in said
     assert stack.status(settings)["state"] == "stopped"

@@ -204,7 +204,15 @@ def test_a_lost_report_is_not_believed_while_another_host_has_it_in_hand():
 
 def test_finished_steps_go_with_the_next_attempt_also_after_a_crash():
     world, run = world_with_one_running()
-    step = {"name": "answer", "output": "42", "model": "m", "tokens_in": 1, "tokens_out": 2, "cost_usd_micros": 3, "finished_at": 0}
+    step = {
+        "name": "answer",
+        "output": "42",
+        "model": "m",
+        "tokens_in": 1,
+        "tokens_out": 2,
+        "cost_usd_micros": 3,
+        "finished_at": 0,
+    }
     world.do("result", result(run, "step", steps=[step], cost_usd_micros=3))
     world.crash()
     world.do("heartbeat", heartbeat(world.now))
@@ -255,7 +263,9 @@ def test_a_failed_item_fails_the_task_and_says_which():
             if send.event == "ItemFinished":
                 world.do("item_finished", send.value)
     [parent] = world.outcomes("p")
-    assert parent["status"] == "failed" and parent["error"] == "1 of 2 items did not complete: 1 failed (item 1: broken)"
+    assert (
+        parent["status"] == "failed" and parent["error"] == "1 of 2 items did not complete: 1 failed (item 1: broken)"
+    )
 
 
 def test_cancelling_a_task_cancels_its_open_items():

@@ -66,7 +66,13 @@ class Line(RuleBasedStateMachine):
         over = {} if good or kind != "completed" else {"output": ""}
         self.put("result", result(run, kind, self.world.now, retryable=retryable, **over), crash)
 
-    @rule(draining=st.booleans(), instances=st.integers(1, 3), listed=st.booleans(), host=st.sampled_from("ab"), crash=st.booleans())
+    @rule(
+        draining=st.booleans(),
+        instances=st.integers(1, 3),
+        listed=st.booleans(),
+        host=st.sampled_from("ab"),
+        crash=st.booleans(),
+    )
     def beat(self, draining, instances, listed, host, crash):
         runs = self.world.runs()[-4:] if listed else []
         event = heartbeat(self.world.now, runs, instances=instances, draining=draining, host_id=host)

@@ -69,7 +69,7 @@ def result(run: dict[str, Any], kind: str = "completed", now: int = 0, **over: A
         "incarnation": "a",
         "started_at": now,
         "finished_at": now,
-        "output": "Write a haiku about queues: tasks wait in a line / each one finds its patient slot / the queue is empty",
+        "output": "Write a haiku about queues: tasks wait in a line / each finds its patient slot / the queue is empty",
         "error": None,
         "retryable": False,
         "retry_after_ms": None,
@@ -115,6 +115,7 @@ class World:
         self.limits = Limits(partitions=1, **limits)
         self.now = 1_000 * SECOND
         self.log: dict[str, Any] = {}
+        self.pools: dict[str, Any] = {}
         self.sent: list[Send] = []
         self.dispatcher = Dispatcher(self.limits)
 
@@ -132,12 +133,13 @@ class World:
             if record is not None:
                 self.log[key] = decode_as("DispatchRecord", encode("DispatchRecord", record))
         sends = [s._replace(value=decode_as(s.event, encode(s.event, s.value))) for s in sends]
+        self.pools |= {s.key: s.value for s in sends if s.topic == "dispatch.log"}
         self.sent += sends
         return sends
 
     def crash(self) -> None:
         self.dispatcher = Dispatcher(self.limits)
-        self.dispatcher.restore(deepcopy(list(self.log.values())), self.now)
+        self.dispatcher.restore(deepcopy(list(self.log.values())), list(self.pools.values()), self.now)
 
     def wait(self, seconds: float) -> list[Send]:
         self.now += int(seconds * SECOND)

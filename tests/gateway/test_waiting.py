@@ -1,0 +1,68 @@
+"""What a person at a terminal sees while tasks run."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from gateway.cli import waiting
+from gateway.cli.waiting import FEW, Bar, Lines, TaskLines, display_for
+from gateway.submission import task_from
+from gateway.watching import Watch
+from processors.admission import Limits
+from tests.gateway.events import record
+
+NOW_US = 1_790_000_000_000_000
+
+
+def watch_of(count: int) -> Watch:
+    watch = Watch()
+    watch.add(task_from({"text": f"Task {i}", "task_id": f"t-{i}"}, NOW_US, limits=Limits()) for i in range(count))
+    return watch
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    said = StringIO()
+    monkeypatch.setattr(waiting, "remarks", Console(file=said, force_terminal=True, width=120))
+    return said
+
+
+def test_few_tasks_have_a_line_each(terminal: StringIO) -> None:
+    watch = watch_of(2)
+    with display_for(watch) as display:
+        assert isinstance(display, TaskLines)
+        seen = watch.see(record("TaskProgress", 1), NOW_US)
+        assert seen is not None
+        display.show(watch, [seen])
+    assert "running on quick-helper-0" in terminal.getvalue()
+    assert "Task 0" in terminal.getvalue()
+
+
+def test_many_tasks_have_one_bar(terminal: StringIO) -> None:
+    watch = watch_of(FEW + 1)
+    with display_for(watch) as display:
+        assert isinstance(display, Bar)
+        watch.see(record("TaskOutcome", task_id="t-0"), NOW_US)
+        display.show(watch, [])
+    assert f"1/{FEW + 1}" in terminal.getvalue()
+    assert "1 completed" in terminal.getvalue()
+
+
+def test_a_pipe_gets_a_line_only_when_something_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = watch_of(1)
+    with display_for(watch) as display:
+        assert isinstance(display, Lines)
+        for _ in range(3):
+            watch.see(record("TaskProgress", task_id="t-0", kind="progress", message="half way"), NOW_US)
+            display.show(watch, list(watch.tasks.values()))
+    assert capsys.readouterr().err == "t-0 half way\n"
+
+
+def test_a_pipe_gets_a_line_a_tenth_of_many(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = watch_of(100)
+    with display_for(watch) as display:
+        for i in range(25):
+            watch.see(record("TaskOutcome", task_id=f"t-{i}"), NOW_US)
+            display.show(watch, [])
+    assert capsys.readouterr().err == "10 of 100 ended, 10 completed\n20 of 100 ended, 20 completed\n"
