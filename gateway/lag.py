@@ -3,7 +3,7 @@
 Each commits only what has had its whole effect, so this is never too little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -14,22 +14,28 @@ from infra.settings import Settings
 from schemas.topics import TOPICS
 
 GROUPS = {
-    "headway-router": ("router", ["tasks.submitted"]),
-    "headway-dispatcher": ("dispatcher", ["routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"]),
-    "headway-executor": ("executor", ["tasks.assigned"]),
+    "headway-router": ("router", {"tasks.submitted"}),
+    "headway-dispatcher": ("dispatcher", {"routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"}),
+    "headway-executor": ("executor", {"tasks.assigned"}),
 }
 """Consumer group → who reads, and what."""
 
 
-def lags(settings: Settings) -> dict[str, dict[str, int]]:
+def lags(settings: Settings, wanted: Collection[str] = TOPICS) -> dict[str, dict[str, int]]:
     """Topic → reader → messages not yet handled."""
     admin = AdminClient(kafka.client_config(settings) | QUIET)
-    found: dict[str, dict[str, int]] = {topic: {} for topic in TOPICS}
+    found: dict[str, dict[str, int]] = {topic: {} for topic in wanted}
     for group, (reader, topics) in GROUPS.items():
-        committed = _committed(admin, group)
-        for topic in topics:
+        committed = _committed(admin, group) if found.keys() & topics else {}
+        for topic in found.keys() & topics:
             found[topic][reader] = behind(ends(settings, topic), committed.get(topic, {}))
     return found
+
+
+def on_the_way(settings: Settings) -> int:
+    """Tasks handed in that no queue holds yet."""
+    found = lags(settings, {"tasks.submitted", "routing.decisions"])
+    return sum(count for readers in found.values() for count in readers.values())
 
 
 def behind(end_offsets: Mapping[int, int], positions: Mapping[int, int]) -> int:

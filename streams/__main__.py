@@ -6,7 +6,7 @@ import importlib
 
 import uvloop
 
-from infra import log, metrics
+from infra import log
 from infra.settings import load_settings
 
 _MODULES = {"router": "streams.router", "dispatcher": "streams.dispatcher", "executor": "streams.executor.host"}
@@ -19,7 +19,6 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     log.configure(settings, f"{arguments.service}-{arguments.index}")
-    metrics.serve(settings, metrics.port_offset(arguments.service, arguments.index))
     uvloop.install()
     gc.set_threshold(50_000, 20, 50)  # a backlog is many objects that live long: looking at them often finds nothing
     importlib.import_module(_MODULES[arguments.service]).main(settings, arguments.index)

@@ -93,6 +93,8 @@ class Line:
         self._log_topic = log_topic
         self._make_desk = make_desk
         self._threads = ThreadPoolExecutor(max(4, settings.partitions), thread_name_prefix="transaction")
+        self._serving = False
+        self._metrics_offset = metrics.port_offset(service, index)
         self.app = self._create_app(index)
 
     def _create_app(self, index: int) -> faust.App:
@@ -147,6 +149,14 @@ class Line:
             self.shards[partition].start()
         log.info("partitions in hand", service=self.service, partitions=sorted(self.shards))
         metrics.PARTITIONS.labels(self.topics[0]).set(len(self.shards))
+        if not self._serving:
+            self._serving = True
+            self.app.add_future(self._serve_metrics())
+
+    async def _serve_metrics(self) -> None:
+        """Answers for the first time when the work can begin: this is how others see that we are ready."""
+        await asyncio.gather(*(shard.recovered.wait() for shard in self.shards.values()))
+        metrics.serve(self.settings, self._metrics_offset)
 
     async def _revoked(self, app: Any, revoked: Any, **_: Any) -> None:
         gone = {tp.partition for tp in revoked if tp.topic in self.topics} & self.shards.keys()

@@ -102,6 +102,8 @@ class Shard:
         self.inbox: deque[Incoming] = deque()
         self.handled = 0
         """Counts handled events; the watchdog looks whether it moves."""
+        self.recovered = asyncio.Event()
+        """Set once the log has been read back for the first time."""
         self._settings = settings
         self._service = service
         self._log_topic = log_topic
@@ -164,6 +166,7 @@ class Shard:
         }
         desk = self._make_desk()
         desk.restore({key: value for key, value in records.items() if not key.startswith("@")}, now_us())
+        self.recovered.set()
         metrics.RECOVERY.observe(time.monotonic() - started)
         self._log.info("recovered", records=len(records), seconds=round(time.monotonic() - started, 2))
         return desk

@@ -75,7 +75,7 @@ class Attempts:
 
     def assigned(self, starts: dict[int, Start]) -> None:
         self._starts |= starts
-        self.watermarks |= {p: Watermark(start.position) for p, start in starts.items()}
+        self.watermarks |= {p: self._watermark(p, start.position) for p, start in starts.items()}
         self._on_move({})
 
     def revoked(self, positions: dict[int, int]) -> None:
@@ -252,6 +252,14 @@ class Attempts:
 
         event = result(self._host, assigned, end, started_at=attempt.started_at, bought=bought)
         self._outbox.send("tasks.results", assigned["pool"], "TaskResult", event, attempt.trace, delivered)
+
+    def _watermark(self, partition: int, position: int) -> Watermark:
+        """Where a partition begins, held back by what we have in hand from an earlier time with it."""
+        held = sorted(a.offset for a in self.in_hand.values() if a.partition == partition and a.offset < position)
+        watermark = Watermark(min([*held, position]))
+        for offset in held:
+            watermark.take(offset)
+        return watermark
 
     def _settle(self, partition: int, offset: int) -> None:
         self.settled += 1

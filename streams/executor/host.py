@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from infra import kafka, log
+from infra import kafka, log, metrics
 from infra.settings import Settings
 from streams.executor.agents import Agents
 from streams.executor.attempts import Attempts
@@ -33,6 +33,8 @@ def main(settings: Settings, index: int) -> None:
 class Host:
     def __init__(self, settings: Settings, index: int) -> None:
         self._settings = settings
+        self._index = index
+        self._serving = False
         self._identity = Identity(f"host-{index}", uuid.uuid4().hex)
         self._log = log.bind(host=self._identity.host_id)
         self._fault: Exception | None = None
@@ -96,7 +98,10 @@ class Host:
         self._heartbeats.beat([agent_id])
 
     def _on_move(self, given_back: dict[int, int]) -> None:
-        """Instances have come or gone."""
+        """Instances have come or gone. The first time is when work can begin, and how others see that we are ready."""
+        if not self._serving:
+            self._serving = True
+            metrics.serve(self._settings, metrics.port_offset("executor", self._index))
         self._strays.watch(given_back)
         self._heartbeats.place(list(self._registry.definitions))
         self._heartbeats.beat()

@@ -1,8 +1,9 @@
 """The reader of tasks.assigned: a thread that owns the consumer, hands records to the event loop and commits.
 
 A committed offset says who wrote it. `closed` means that everything below it is settled or still in a living host's
-hands, and nothing above it was ever started: so the next owner runs what follows. Anything else is the mark of a host
-that may have died: what it had read must be told as lost, never started again.
+hands, and nothing above it was ever started: so the next owner runs what follows. Any other mark is the incarnation of
+a host that may have died: what it had read must be told as lost, never started again. Unless it is our own: then nobody
+had the partition since we lost it (the broker was away), and we go on where we were.
 """
 
 import os
@@ -41,10 +42,12 @@ class Start:
     """Where the reading of a partition begins."""
 
     position: int
+    """The first record that is read."""
+    committed: int
     end: int
     """The end of the partition when it was taken."""
     closed: bool
-    """Whether the owner before us let go of it in order."""
+    """Whether nothing from `position` on was ever started: the owner before us let go in order, or it was ourselves."""
 
 
 class Desk(Protocol):
@@ -82,6 +85,8 @@ class Intake:
         self._next: dict[int, int] = {}
         """By partition we own: the offset after the newest record handed over."""
         self._committed: dict[int, int] = {}
+        self._left: dict[int, int] = {}
+        """By partition that we had before: the same."""
         self._commit_at = 0.0
         self._paused = False
         self._hush = Event()
@@ -220,15 +225,27 @@ class Intake:
         if not partitions:
             return
         self._log.info("partitions taken", partitions=[p.partition for p in partitions])
-        starts = _patiently(lambda: _starts(consumer, partitions))
-        positions = {p: start.position for p, start in starts.items()}
+        starts = _patiently(lambda: self._starts(consumer, partitions))
+        self._committed |= {p: start.committed for p, start in starts.items()}
+        self._next |= {p: start.position for p, start in starts.items()}
         # Before anything is started, for a crash within the next second must not look like an orderly end.
-        _patiently(lambda: self._commit(consumer, positions, self._host.incarnation, wait=True))
-        self._next |= positions
-        self._committed |= positions
+        ours = {p: start.committed for p, start in starts.items()}
+        _patiently(lambda: self._commit(consumer, ours, self._host.incarnation, wait=True))
         self._paused = False
-        consumer.incremental_assign([TopicPartition(TOPIC, p, o) for p, o in positions.items()])
+        consumer.incremental_assign([TopicPartition(TOPIC, p, start.position) for p, start in starts.items()])
         self._post(self._desk.assigned, starts)
+
+    def _starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, Start]:
+        starts = {}
+        for known in consumer.committed(partitions, timeout=_ANSWER_S):
+            low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
+            committed = known.offset if low <= known.offset <= end else low
+            left = self._left.get(known.partition, -1)
+            if known.metadata == self._host.incarnation and committed <= left <= end:
+                starts[known.partition] = Start(left, committed, end, closed=True)
+            else:
+                starts[known.partition] = Start(committed, committed, end, closed=known.metadata == CLOSED)
+        return starts
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """What has been handed over stays with this host to its end, so the next owner starts after it."""
@@ -248,18 +265,10 @@ class Intake:
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         positions = {p.partition: self._next.pop(p.partition) for p in partitions if p.partition in self._next}
+        self._left |= positions
         for partition in positions:
             self._committed.pop(partition, None)
         self._post(self._desk.revoked, positions)
-
-
-def _starts(consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, Start]:
-    starts = {}
-    for known in consumer.committed(partitions, timeout=_ANSWER_S):
-        low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
-        position = known.offset if low <= known.offset <= end else low
-        starts[known.partition] = Start(position, end, closed=known.metadata == CLOSED)
-    return starts
 
 
 def _patiently(ask: Callable[[], T]) -> T:

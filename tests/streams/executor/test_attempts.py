@@ -100,7 +100,7 @@ class Scene:
             self.agent,  # type: ignore[arg-type]
             self.moves.append,
         )
-        self.attempts.assigned({0: Start(0, 0, closed=False)})
+        self.attempts.assigned({0: Start(0, 0, 0, closed=False)})
 
     def take(self, offset: int, task_id: str, **over: Any) -> None:
         self.attempts.take([FakeMessage(offset, encode("TaskAssigned", assignment(task_id, **over)))])  # type: ignore[list-item]
@@ -158,7 +158,7 @@ async def test_a_repeat_is_ignored_and_its_offset_done_with_the_run() -> None:
 
 async def test_what_an_earlier_life_had_read_is_told_as_lost() -> None:
     scene = Scene()
-    scene.attempts.assigned({0: Start(5, 8, closed=False)})
+    scene.attempts.assigned({0: Start(5, 5, 8, closed=False)})
     scene.take(5, "old")
     scene.take(7, "old-cancel", kind="cancel")
     scene.take(8, "new")
@@ -168,7 +168,7 @@ async def test_what_an_earlier_life_had_read_is_told_as_lost() -> None:
 
 async def test_after_an_orderly_end_what_waited_is_run_unless_its_lease_is_over() -> None:
     scene = Scene(lease_s=10.0)
-    scene.attempts.assigned({0: Start(5, 8, closed=True)})
+    scene.attempts.assigned({0: Start(5, 5, 8, closed=True)})
     scene.take(5, "fresh")
     scene.take(6, "stale", assigned_at=now_us() - 11_000_000)
     await scene.settle()
@@ -180,7 +180,7 @@ async def test_a_partition_that_comes_back_finds_its_work_in_hand() -> None:
     scene.take(0, "one")
     await scene.settle()
     scene.attempts.revoked({0: 1})
-    scene.attempts.assigned({0: Start(0, 1, closed=False)})
+    scene.attempts.assigned({0: Start(0, 0, 1, closed=False)})
     scene.take(0, "one")
     await scene.settle()
     assert scene.agent.started == 1 and scene.outbox.kinds() == []
@@ -188,6 +188,22 @@ async def test_a_partition_that_comes_back_finds_its_work_in_hand() -> None:
     await scene.settle()
     scene.outbox.deliver()
     assert scene.position == 1 and scene.attempts.settled == 2
+
+
+async def test_after_an_outage_the_watermark_still_waits_for_what_is_in_hand() -> None:
+    """Nobody had the partition since: reading goes on where it was, and the offset of the run is still open."""
+    scene = Scene()
+    scene.take(0, "quick")
+    scene.take(1, "slow")
+    await scene.settle()
+    scene.attempts.revoked({0: 2})
+    scene.attempts.assigned({0: Start(2, 0, 3, closed=True)})
+    scene.take(2, "next")
+    assert scene.position == 0
+    scene.agent.go.set()
+    await scene.settle()
+    scene.outbox.deliver()
+    assert scene.outbox.kinds() == ["completed"] * 3 and scene.position == 3
 
 
 async def test_a_cancel_stops_the_run_in_hand() -> None:

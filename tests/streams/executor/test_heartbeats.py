@@ -25,7 +25,7 @@ def test_every_instance_is_on_exactly_one_partition() -> None:
 
 async def test_a_pool_that_leaves_is_told_once_more_without_instances() -> None:
     scene = Scene()
-    scene.attempts.assigned({p: Start(0, 0, closed=False) for p in range(4)})
+    scene.attempts.assigned({p: Start(0, 0, 0, closed=False) for p in range(4)})
     definitions = {"a": agent("a"), "x": agent("x", runner="external")}
     heartbeats = beats_of(scene, definitions)
     heartbeats.place(definitions)
@@ -58,7 +58,7 @@ async def test_work_in_hand_is_named_also_when_its_instance_has_moved() -> None:
 
 async def test_what_was_refused_holds_no_lease() -> None:
     scene = Scene()
-    scene.attempts.assigned({0: Start(0, 5, closed=False)})
+    scene.attempts.assigned({0: Start(0, 0, 5, closed=False)})
     heartbeats = beats_of(scene, {"a": agent("a")})
     scene.take(0, "lost")
     heartbeats.beat()
