@@ -3,7 +3,7 @@ BIN := .venv/bin
 PACKAGES := schemas processors infra streams gateway lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast bench chaos check lock clean
+.PHONY: help setup run test test-fast bench chaos check debian lock clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ infra/kafka/target/.fetched: infra/kafka/pom.xml .venv/.installed
 run: setup ## start the line, submit a first batch, report, stay up until Ctrl-C
 	$(BIN)/headway demo
 
-test: setup ## every test, on a real broker
+test: debian setup ## every test, on a real broker
 	$(BIN)/pytest
 
 test-fast: setup ## the tests that need no broker
@@ -36,11 +36,14 @@ bench: setup ## measure throughput and latency
 chaos: setup ## kill processes under load and prove that nothing is lost or done twice
 	$(BIN)/python -m lab.chaos
 
-check: setup ## lint, types, import rules
+check: debian setup ## lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pytest tests/test_imports.py
+
+debian: ## install the Debian packages that are missing (root)
+	@infra/debian-packages.sh
 
 lock: ## resolve the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock

@@ -1,8 +1,8 @@
 """How many tasks may be handed in now, so that a large file fills the queues but is not refused. Pure.
 
-A task sent is first on its way, where its readers' lag counts it, and then in a pool's queue, which the line tells about
-once a second. What was sent since both were measured is on neither count. Any task not yet in a queue may go to the
-fullest one, so all are counted as if they did.
+A task sent is first on its way, where the lag of its readers counts it, and then in a queue of a pool, which the line
+tells about once a second. What was sent since both were measured is on neither count. Any task not yet in a queue may
+go to the fullest one, so all are counted as if they did.
 """
 
 from collections import deque

@@ -34,7 +34,7 @@ def lags(settings: Settings, wanted: Collection[str] = TOPICS) -> dict[str, dict
 
 def on_the_way(settings: Settings) -> int:
     """Tasks handed in that no queue holds yet."""
-    found = lags(settings, {"tasks.submitted", "routing.decisions"])
+    found = lags(settings, {"tasks.submitted", "routing.decisions"})
     return sum(count for readers in found.values() for count in readers.values())
 
 

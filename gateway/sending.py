@@ -20,7 +20,10 @@ DELIVERY_S = 30.0
 class Sender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer: Producer = kafka.producer(settings, delivery_timeout_ms=int(DELIVERY_S * 1000), **QUIET)
+        # Without idempotence: librdkafka waits half a second for a producer id, and the line knows a repeated task id.
+        self._producer: Producer = kafka.producer(
+            settings, enable_idempotence=False, delivery_timeout_ms=int(DELIVERY_S * 1000), **QUIET
+        )
         self._failed: list[str] = []
 
     def submit(self, tasks: Sequence[TaskSubmitted]) -> None:
