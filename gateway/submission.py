@@ -9,14 +9,11 @@ from typing import Any
 
 from gateway.errors import BadInput
 from gateway.ids import new_task_id
-from processors.admission import Limits, objection
+from processors.admission import Limits, objection, oversize
 from schemas.codec import encode
 from schemas.events import TaskSubmitted
 
 INT_MAX = 2**31 - 1
-TASK_BYTES_MAX = 500_000
-"""Longest task with its items: its message travels on inside others, which the broker takes up to 1 MB."""
-
 DURATION_UNITS_US = {"ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _NAME = re.compile(r"(?!@)[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
@@ -115,10 +112,8 @@ def task_from(fields: Mapping[str, Any], now_us: int, *, limits: Limits, where: 
     task = _complete(given, now_us)
     if said := objection(task, limits):
         raise BadInput(f"{where}{said}")
-    if (size := len(encode("TaskSubmitted", task))) > TASK_BYTES_MAX:
-        raise BadInput(
-            f"{where}The task is {size:,} bytes long with its items; split it, at most {TASK_BYTES_MAX:,} go in one."
-        )
+    if said := oversize(len(encode("TaskSubmitted", task))):
+        raise BadInput(f"{where}{said}")
     return task
 
 

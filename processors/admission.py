@@ -8,6 +8,9 @@ ID_CHARS_MAX = 200
 TRIES_MAX = 100
 """Most retries or redos a task may ask for: more would keep a hopeless task in the line for days."""
 
+TASK_BYTES_MAX = 400_000
+"""A whole TaskSubmitted message: what the line writes about a task must fit a Kafka message of 1 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,17 +22,25 @@ class Limits:
 
 def objection(task: TaskSubmitted, limits: Limits) -> str | None:
     """Why the task cannot be taken, and what to do; None when it can."""
-    return _of_ids(task) or _of_text(task, limits) or _of_numbers(task)
+    return bad_ids(task) or _of_text(task, limits) or _of_numbers(task)
 
 
-def _of_ids(task: TaskSubmitted) -> str | None:
+def oversize(message_bytes: int) -> str | None:
+    """Why a message of this size cannot be taken; None when it can."""
+    if message_bytes <= TASK_BYTES_MAX:
+        return None
+    return f"The task is {message_bytes:,} bytes long with its items and may have {TASK_BYTES_MAX:,}; split it."
+
+
+def bad_ids(task: TaskSubmitted) -> str | None:
+    """What is wrong with the ids; such a task cannot even have an outcome."""
     for field in ("task_id", "session_id", "tenant_id"):
         value: str = task[field]
         if not value or len(value) > ID_CHARS_MAX:
             return f"The {field} has {len(value)} characters; give it 1 to {ID_CHARS_MAX}."
-    if task["task_id"][0] == "@":
+    if task["task_id"][0] in "@#":
         # The logs keep their own records under keys that begin so.
-        return 'The task_id begins with "@", which the line keeps for itself; choose another.'
+        return 'The task_id begins with "@" or "#", which the line keeps for itself; choose another.'
     return None
 
 

@@ -15,6 +15,7 @@ from processors.backoff import retry_delay_us
 from processors.evaluation import evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
+from processors.remembered import Remembered
 from processors.task import Task, marker
 from schemas.events import (
     AgentHeartbeat,
@@ -23,6 +24,7 @@ from schemas.events import (
     OutcomeStatus,
     PoolStatus,
     RoutingDecision,
+    Step,
     TaskCommand,
     TaskOutcome,
     TaskResult,
@@ -30,6 +32,7 @@ from schemas.events import (
 
 _OUTPUT_BYTES_MAX = 200_000
 """Output kept of one attempt: outcome and log record must fit a Kafka message."""
+_STEPS_BYTES_MAX = 400_000
 _ERROR_BYTES_MAX = 4_000
 _STATUS_EVERY_US = 1_000_000
 _CANCELS_MAX = 10_000
@@ -76,7 +79,7 @@ class Dispatcher:
         self.limits = limits
         self.tasks: dict[str, Task] = {}
         self.pools: dict[str, Pool] = {}
-        self.done: OrderedDict[str, None] = OrderedDict()
+        self.done = Remembered(limits.remembered_max)
         """Newest finished ids: a repeated submission of one of them is not run again."""
         self.cancels: OrderedDict[str, int] = OrderedDict()
         """Cancelled before they arrived here, and when."""
@@ -113,13 +116,7 @@ class Dispatcher:
             return
         _spend(task, event)
         if event["kind"] == "step":
-            known = {step["name"] for step in task.steps}
-            task.steps += [
-                {**step, "output": cut(step["output"], _OUTPUT_BYTES_MAX)}
-                for step in event["steps"]
-                if step["name"] not in known
-            ]
-            self._dirty[task.task_id] = task
+            self._keep_steps(task, event["steps"])
             return
         if event["attempt"] != task.attempt or task.phase not in _IN_HAND:
             return
@@ -223,7 +220,7 @@ class Dispatcher:
             self._pool(status["pool"], status["agent_id"]).past = status
         for record in sorted(records, key=lambda r: r["entered_at"]):
             if record["phase"] == "done":
-                self.done[record["task_id"]] = None
+                self.done.add(record["task_id"])
             elif record["phase"] == "cancel_requested":
                 self.cancels[record["task_id"]] = record["entered_at"]
             else:
@@ -366,6 +363,16 @@ class Dispatcher:
             return
         output = cut(event["output"], _OUTPUT_BYTES_MAX)
         self._end(task, "completed", now, output=output, model=event["model"], quality=judged.quality)
+
+    def _keep_steps(self, task: Task, steps: list[Step]) -> None:
+        """Finished steps go with the next attempt. One too large is not kept: cut, it would be another answer."""
+        known = {step["name"] for step in task.steps}
+        room = _STEPS_BYTES_MAX - sum(len(step["output"].encode()) for step in task.steps)
+        for step in steps:
+            room -= len(step["output"].encode())
+            if step["name"] not in known and room >= 0:
+                task.steps.append(step)
+        self._dirty[task.task_id] = task
 
     def _retry(self, task: Task, error: str, retry_after_ms: int | None, now: int) -> None:
         submission = task.submission()
@@ -599,10 +606,8 @@ class Dispatcher:
             self._sends.append(Send("task.commands", task_id, "TaskCommand", command, task_id, partition))
 
     def _remember_done(self, task_id: str, now: int) -> None:
-        self.done[task_id] = None
         self._dirty[task_id] = marker(task_id, "done", now)
-        while len(self.done) > self.limits.remembered_max:
-            self._dirty[self.done.popitem(last=False)[0]] = None
+        self._dirty |= dict.fromkeys(self.done.add(task_id))
 
     def _remember_cancel(self, task_id: str, now: int) -> None:
         self.cancels[task_id] = now

@@ -261,6 +261,13 @@ class TaskCommand(TypedDict):
     reason: str
 
 
+class TaskDecided(TypedDict):
+    """The router's memory of one task: it has its decision, and the same id handed in again gets no second one."""
+
+    task_id: str
+    at: int
+
+
 class TaskOutcome(TypedDict):
     """The one terminal outcome of a task. There is exactly one for each accepted task."""
 

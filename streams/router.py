@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import structlog
 
+from infra import metrics
 from infra.registry import Registry
 from infra.settings import Settings
-from processors.admission import Limits
+from processors.admission import Limits, bad_ids, oversize
+from processors.remembered import Remembered
 from processors.routing import Index
-from schemas.codec import decode_as, encode
+from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import RoutingDecision, TaskSubmitted
 from streams.app import Line
 from streams.shard import Write
@@ -16,6 +18,7 @@ from streams.shard import Write
 TOPICS = ["tasks.submitted"]
 LOG = "routing.log"
 _NEVER = 2**62
+_TEXT_KEPT = 1000
 
 log = structlog.get_logger()
 
@@ -38,25 +41,38 @@ class Rules:
 
 
 class RouteDesk:
-    """A repeat of a task that was decided before gets no second decision: its position is in the log."""
+    """Each id gets one decision, however often and after whatever crash it comes: the log has the ids decided."""
 
-    def __init__(self, router: Rules) -> None:
+    def __init__(self, router: Rules, remembered_max: int) -> None:
         self._router = router
-        self._decisions: list[Write] = []
+        self._decided = Remembered(remembered_max)
+        self._writes: list[Write] = []
 
     def restore(self, records: Mapping[str, bytes], now: int) -> None:
-        """Positions are all there is to remember."""
+        for task_id in records:
+            self._decided.add(task_id)
 
     def handle(self, topic: str, value: bytes | None, now: int) -> None:
         task: TaskSubmitted = decode_as("TaskSubmitted", value)  # type: ignore[assignment]
+        task_id = task["task_id"]
+        if task_id in self._decided:
+            metrics.REPEATS.labels(topic).inc()
+            return
+        if wrong := bad_ids(task):
+            raise BadMessage(wrong)
+        raw = value or b""
+        refusal = oversize(len(raw))
+        if refusal:
+            task = _shortened(task)
+            raw = encode("TaskSubmitted", task)
         choice = self._router.choose(task)
         decision: RoutingDecision = {
-            "event_id": f"{task['task_id']}/decision",
-            "task_id": task["task_id"],
+            "event_id": f"{task_id}/decision",
+            "task_id": task_id,
             "session_id": task["session_id"],
             "tenant_id": task["tenant_id"],
             "decided_at": now,
-            "agent_id": choice.agent_id,
+            "agent_id": None if refusal else choice.agent_id,
             "pool": choice.pool,
             "skill": choice.skill,
             "complexity": choice.complexity,
@@ -65,12 +81,12 @@ class RouteDesk:
             "router": choice.router,
             "reason": choice.reason,
             "candidates": choice.candidates,
-            "refusal": choice.refusal,
-            "task": value or b"",
+            "refusal": refusal or choice.refusal,
+            "task": raw,
         }
-        self._decisions.append(
-            Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task["task_id"])
-        )
+        self._writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
+        self._writes.append(Write(LOG, task_id, encode("TaskDecided", {"task_id": task_id, "at": now})))
+        self._writes += [Write(LOG, forgotten, None) for forgotten in self._decided.add(task_id)]
 
     def tick(self, now: int) -> None:
         """Nothing here waits for time."""
@@ -79,12 +95,17 @@ class RouteDesk:
         return _NEVER
 
     def take(self, now: int) -> list[Write]:
-        decisions, self._decisions = self._decisions, []
-        return decisions
+        writes, self._writes = self._writes, []
+        return writes
+
+
+def _shortened(task: TaskSubmitted) -> TaskSubmitted:
+    """Enough of a task that is too large to travel to give it its outcome."""
+    return {**task, "text": task["text"][:_TEXT_KEPT], "items": [], "skill": None, "agent_id": None, "model": None}
 
 
 def main(settings: Settings, index: int) -> None:
     registry = Registry(settings)
     registry.wait_ready()
     router = Rules(registry, Limits(settings.text_bytes_max, settings.items_max))
-    Line(settings, "router", index, TOPICS, LOG, lambda: RouteDesk(router)).run()
+    Line(settings, "router", index, TOPICS, LOG, lambda: RouteDesk(router, settings.remembered_max)).run()

@@ -20,8 +20,9 @@ from confluent_kafka import KafkaException, Producer
 from infra import metrics
 from infra.kafka import producer, read_all
 from infra.settings import Settings
+from processors.dead_letters import dead_letter
 from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import DeadLetter, StreamPosition
+from schemas.events import StreamPosition
 from schemas.trace import headers
 
 BATCH_MAX = 500
@@ -230,7 +231,9 @@ class Shard:
         except BadMessage as error:
             metrics.BAD_MESSAGES.labels(event.topic).inc()
             self._log.warning("bad message set aside", topic=event.topic, offset=event.offset, error=str(error))
-            return _dead_letter(self._service, event, str(error), now)
+            place = (event.topic, event.partition, event.offset, event.key, event.value)
+            letter = dead_letter(self._service, *place, str(error), now)
+            return Write("dead.letters", letter["event_id"], encode("DeadLetter", letter))
         return None
 
     def _position_writes(self, moved: Mapping[str, int], now: int) -> list[Write]:
@@ -272,22 +275,3 @@ class Shard:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     raise
-
-
-def _dead_letter(service: str, event: Incoming, reason: str, now: int) -> Write:
-    letter: DeadLetter = {
-        "event_id": f"{event.topic}/{event.partition}/{event.offset}",
-        "at": now,
-        "service": service,
-        "topic": event.topic,
-        "partition": event.partition,
-        "offset": event.offset,
-        "key": event.key,
-        "payload": event.value or b"",
-        "reason": reason,
-        "task_id": None,
-        "session_id": None,
-        "tenant_id": None,
-        "attempts": 0,
-    }
-    return Write("dead.letters", letter["event_id"], encode("DeadLetter", letter))

@@ -12,6 +12,7 @@ from confluent_kafka import Message
 
 from infra import log, metrics
 from infra.settings import Settings
+from processors.dead_letters import dead_letter
 from processors.watermark import Watermark
 from schemas.codec import BadMessage, decode_as
 from schemas.events import ProgressKind, Step, TaskAssigned, TaskSubmitted
@@ -22,7 +23,7 @@ from streams.executor.clock import now_us
 from streams.executor.intake import TOPIC, Start
 from streams.executor.outbox import Outbox
 from streams.executor.registry import Registry
-from streams.executor.reports import End, Identity, cut, dead_letter, progress, result
+from streams.executor.reports import End, Identity, cut, progress, result
 from streams.executor.work import Permanent, Retryable, Work
 
 Key = tuple[str, int]
@@ -164,7 +165,7 @@ class Attempts:
         metrics.BAD_MESSAGES.labels(TOPIC).inc()
         partition, offset = message.partition(), message.offset()
         key = message.key()
-        letter = dead_letter(TOPIC, partition, offset, key, message.value() or b"", reason)
+        letter = dead_letter("executor", TOPIC, partition, offset, key, message.value(), reason, now_us())
         self._log.warning("bad message set aside", partition=partition, offset=offset, reason=reason)
         self._outbox.send(
             "dead.letters", letter["event_id"], "DeadLetter", letter, None, lambda: self._settle(partition, offset)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from schemas.events import DeadLetter, ProgressKind, ResultKind, Step, TaskAssigned, TaskProgress, TaskResult
+from schemas.events import ProgressKind, ResultKind, Step, TaskAssigned, TaskProgress, TaskResult
 from streams.executor.clock import now_us
 
 _ERROR_BYTES_MAX = 4_000
@@ -79,25 +79,6 @@ def progress(
         "instance_id": assigned["instance_id"],
         "fraction": fraction,
         "message": message,
-    }
-
-
-def dead_letter(topic: str, partition: int, offset: int, key: bytes | None, payload: bytes, reason: str) -> DeadLetter:
-    """A message of which nothing can be told to the dispatcher."""
-    return {
-        "event_id": f"{topic}/{partition}/{offset}",
-        "at": now_us(),
-        "service": "executor",
-        "topic": topic,
-        "partition": partition,
-        "offset": offset,
-        "key": key,
-        "payload": payload,
-        "reason": reason,
-        "task_id": None,
-        "session_id": None,
-        "tenant_id": None,
-        "attempts": 0,
     }
 
 

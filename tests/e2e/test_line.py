@@ -67,6 +67,24 @@ def test_the_same_id_handed_in_twice_runs_once(tasks):
     assert outcomes_of(tasks.settings, task_id) == {task_id: 1}
 
 
+def test_the_same_id_for_another_agent_is_still_the_same_task(tasks):
+    """The agents' pools lie in different partitions, which know nothing of each other."""
+    task_id = tasks.submit("fickle", agent_id="code-writer")
+    for agent_id in ("doc-writer", "researcher", "generalist"):
+        tasks.submit("fickle", agent_id=agent_id)
+    tasks.outcome(task_id)
+    tasks.outcome(tasks.submit("after-fickle"))
+    assert outcomes_of(tasks.settings, task_id) == {task_id: 1}
+
+
+def test_messages_at_the_size_limit_do_not_stop_the_line(tasks):
+    big = tasks.outcome(tasks.submit("big", items=["x" * 60_000] * 14))
+    assert big["status"] == "failed" and "split it" in big["error"]
+    tasks.producer.produce("tasks.submitted", b"\x09" + b"x" * 999_000, tasks.prefix)
+    tasks.producer.flush(5)
+    assert tasks.outcome(tasks.submit("after-big"))["status"] == "completed"
+
+
 def test_a_task_of_items_is_joined(tasks):
     task_id = tasks.submit("many", text="Greet politely", items=["Ann", "Bob", "Cleo"])
     outcome = tasks.outcome(task_id)

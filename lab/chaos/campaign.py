@@ -1,0 +1,170 @@
+"""Runs the rounds: feeds the line, strikes it as planned, waits until nothing is open, and lets the topics testify."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from infra.registry import load
+from infra.settings import Settings
+from infra.stack import AlreadyRunning, StackError
+from lab.chaos.feeding import Feeder
+from lab.chaos.load import tasks
+from lab.chaos.plan import Fault
+from lab.chaos.recovery import Recovery
+from lab.chaos.watching import Watcher
+from lab.own_line import OwnLine, until
+
+RECOVERY_BAR_S = 10.0
+SETTLE_S = 90.0
+"""How long after its last task a round may need until every task has its outcome; then what is open is stuck."""
+_HEALED_S = 60.0
+_WARM_UP = 50
+_ROUND_ZERO = 0
+
+
+@dataclass
+class Strike:
+    fault: Fault
+    recovery: Recovery
+
+
+@dataclass
+class RoundResult:
+    number: int
+    strikes: list[Strike] = field(default_factory=list)
+    tasks: int = 0
+    settle_s: float = 0.0
+    """From the last submission to the last outcome."""
+    stuck: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    verdict: dict[str, object] = field(default_factory=dict)
+    """Of `headway verify`, over all rounds so far."""
+
+    @property
+    def holds(self) -> bool:
+        return not (self.stuck or self.lost or self.duplicated) and self.verdict.get("exit_code") == 0
+
+    @property
+    def quick(self) -> bool:
+        return all(within_bar(strike) for strike in self.strikes)
+
+
+def within_bar(strike: Strike) -> bool:
+    seconds = strike.recovery.seconds
+    return seconds is not None and seconds <= RECOVERY_BAR_S
+
+
+class Campaign:
+    def __init__(self, line: OwnLine, seed: int, rate: float, tell: Callable[[str], None]) -> None:
+        self._line = line
+        self._settings: Settings = line.settings
+        self._seed = seed
+        self._rate = rate
+        self._tell = tell
+        self._agents = sorted(load(self._settings))
+        self._watcher = Watcher(self._settings)
+        self._resurrections: list[threading.Thread] = []
+
+    def close(self) -> None:
+        self._watcher.close()
+
+    def warm_up(self) -> None:
+        """A little work that is not hurt, so that every process has started in earnest."""
+        self._feed(_ROUND_ZERO, _WARM_UP, lambda: False).join()
+        if not until(lambda: not self._watcher.open(), SETTLE_S):
+            raise RuntimeError(f"the line does not work before any harm: {len(self._watcher.open())} tasks are open")
+
+    def round(self, number: int, faults: list[Fault], count: int) -> RoundResult:
+        result = RoundResult(number)
+        struck = threading.Event()
+
+        def unseen() -> bool:
+            return not struck.is_set() or any(s.recovery.missing for s in result.strikes)
+
+        feeder = self._feed(number, count, unseen)
+        began = time.monotonic()
+        for fault in faults:
+            time.sleep(max(0.0, began + fault.at_s - time.monotonic()))
+            result.strikes.append(self._strike(fault))
+        struck.set()
+        feeder.join()
+        ended = time.monotonic()
+        for thread in self._resurrections:
+            thread.join()
+        until(lambda: not self._watcher.open(), SETTLE_S)
+        result.tasks, result.settle_s = feeder.sent, time.monotonic() - ended
+        self._testify(result)
+        for strike in result.strikes:
+            self._tell(f"  {strike.fault}: {told(strike)}")
+        return result
+
+    def _feed(self, number: int, count: int, go_on: Callable[[], bool]) -> Feeder:
+        plans = tasks(self._seed, number, self._agents)
+        feeder = Feeder(self._settings, plans, count, self._rate, self._watcher.accept, go_on)
+        feeder.start()
+        return feeder
+
+    def _strike(self, fault: Fault) -> Strike:
+        pid = self._await_pid(fault.target)
+        number = signal.SIGKILL if fault.kind == "kill" else signal.SIGSTOP
+        recovery = self._watcher.strike(fault.target, lambda: os.kill(pid, number))
+        if fault.kind == "pause":
+            threading.Timer(fault.pause_s, _wake, [pid]).start()
+        elif fault.target == "supervisor":
+            thread = threading.Thread(target=self._resurrect)
+            thread.start()
+            self._resurrections = [thread]
+        return Strike(fault, recovery)
+
+    def _await_pid(self, target: str) -> int:
+        """The process may be dead from the strike before."""
+        for _ in range(600):
+            pid = self._line.pid(target)
+            if pid is not None:
+                return pid
+            time.sleep(0.05)
+        raise RuntimeError(f"{target} has not run for 30 s")
+
+    def _resurrect(self) -> None:
+        """What an init system does: the line is started again, until it stays."""
+        for attempt in count(1):
+            try:
+                self._line.up()
+                return
+            except AlreadyRunning:  # the killed one's lock is still held for a moment
+                time.sleep(0.1)
+            except StackError as error:
+                self._tell(f"  up failed: {error}")
+                if attempt == 5:
+                    raise
+
+    def _testify(self, result: RoundResult) -> None:
+        """First our own count, then the proof that the line offers, then whether all processes are back."""
+        result.stuck = self._watcher.open()
+        result.duplicated = self._watcher.ledger.repeated
+        result.verdict = self._line.verify()
+        result.lost = list(result.verdict["lost_ids"])  # type: ignore[call-overload]
+        result.duplicated = sorted({*result.duplicated, *result.verdict["duplicated_ids"]})  # type: ignore[misc]
+        if not until(lambda: all(row["state"] == "ready" for row in self._line.processes()), _HEALED_S):
+            raise RuntimeError(f"processes are not back: {self._line.processes()}")
+
+
+def told(strike: Strike) -> str:
+    recovery = strike.recovery
+    if recovery.seconds is None:
+        places = ", ".join(f"{stage} {partition}" for stage, partition in sorted(recovery.missing))
+        return f"no recovery seen in {places}"
+    first_s = (recovery.first_at or 0.0) - recovery.struck_at
+    return f"first work after {first_s:.1f} s, in every partition after {recovery.seconds:.1f} s"
+
+
+def _wake(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:  # it was killed as well
+        return
