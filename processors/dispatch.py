@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
+from processors import messages
 from processors.backoff import retry_delay_us
 from processors.evaluation import evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
@@ -26,7 +27,6 @@ from schemas.events import (
     RoutingDecision,
     Step,
     TaskCommand,
-    TaskOutcome,
     TaskResult,
 )
 
@@ -99,7 +99,7 @@ class Dispatcher:
         """A routed task arrives. Known ids are repeats."""
         if event["task_id"] in self.tasks or event["task_id"] in self.done:
             return
-        task = _arrived(event, now)
+        task = Task.arrived(event, now)
         if self.cancels.pop(task.task_id, None) is not None:
             self._end(task, "cancelled", now, error="cancelled before it was queued")
         elif event["refusal"] is not None:
@@ -304,22 +304,7 @@ class Dispatcher:
         task.lease_until = now + self.limits.lease_us
         task.stop_by = now + timeout_us + self.limits.lease_us  # the host has the first try at stopping it
         self._set_timers(task)
-        value = {
-            **_ids(task, f"{task.attempt}/run"),
-            "kind": "run",
-            "attempt": task.attempt,
-            "instance_id": instance_id,
-            "agent_id": task.agent_id,
-            "pool": task.pool,
-            "skill": task.skill,
-            "assigned_at": now,
-            "deadline_at": task.deadline_at,
-            "timeout_ms": timeout_us // 1000,
-            "feedback": task.feedback,
-            "steps": task.steps,
-            "reason": None,
-            "task": task.raw,
-        }
+        value = messages.assignment(task, instance_id, timeout_us // 1000, now)
         self._sends.append(Send("tasks.assigned", instance_id, "TaskAssigned", value, task.task_id))
 
     def _attempt_ended(self, task: Task, event: TaskResult, now: int) -> None:
@@ -342,18 +327,7 @@ class Dispatcher:
         if task.phase == "cancelling":
             redos_max = 0
         judged = evaluate(submission, event, task.attempt, task.redos, redos_max)
-        evaluation = {
-            **_ids(task, f"{task.attempt}/evaluation"),
-            "attempt": task.attempt,
-            "agent_id": task.agent_id,
-            "at": now,
-            "success": judged.success,
-            "quality": judged.quality,
-            "verdict": judged.verdict,
-            "reasons": list(judged.reasons),
-            "redos": task.redos,
-            "evaluator": judged.evaluator,
-        }
+        evaluation = messages.evaluation(task, judged, now)
         self._sends.append(Send("evaluations", task.task_id, "Evaluation", evaluation, task.task_id))
         if judged.verdict == "redo":
             task.redos += 1
@@ -399,21 +373,7 @@ class Dispatcher:
             self._enqueue(task, now)
 
     def _bury(self, task: Task, reason: str, now: int) -> None:
-        letter = {
-            "event_id": f"{task.task_id}/dead",
-            "at": now,
-            "service": "dispatcher",
-            "topic": "tasks.submitted",
-            "partition": -1,
-            "offset": -1,
-            "key": task.session_id.encode(),
-            "payload": task.raw,
-            "reason": reason,
-            "task_id": task.task_id,
-            "session_id": task.session_id,
-            "tenant_id": task.tenant_id,
-            "attempts": task.attempt,
-        }
+        letter = messages.buried(task, reason, now)
         self._sends.append(Send("dead.letters", task.task_id, "DeadLetter", letter, task.task_id))
         self._end(task, "dead_lettered", now, error=reason)
 
@@ -434,33 +394,16 @@ class Dispatcher:
             if task.phase in _WAITING:
                 self._leave_queue(task)
             del self.tasks[task.task_id]
-        outcome: TaskOutcome = {
-            "event_id": f"{task.task_id}/outcome",
-            "task_id": task.task_id,
-            "session_id": task.session_id,
-            "tenant_id": task.tenant_id,
-            "status": status,
-            "output": output,
-            "error": cut(error, _ERROR_BYTES_MAX) if error else None,
-            "retry_after_ms": retry_after_ms,
-            "agent_id": task.agent_id,
-            "instance_id": task.instance_id,
-            "model": model,
-            "skill": task.skill,
-            "priority": task.priority,
-            "attempts": task.attempt,
-            "redos": task.redos,
-            "quality": quality,
-            "submitted_at": task.submitted_at,
-            "started_at": task.started_at,
-            "finished_at": now,
-            "parent_id": task.parent_id,
-            "item_index": task.item_index,
-            "items": task.items,
-            "tokens_in": task.tokens_in,
-            "tokens_out": task.tokens_out,
-            "cost_usd_micros": task.cost_usd_micros,
-        }
+        outcome = messages.outcome(
+            task,
+            status,
+            now,
+            output=output,
+            error=cut(error, _ERROR_BYTES_MAX) if error else None,
+            retry_after_ms=retry_after_ms,
+            model=model,
+            quality=quality,
+        )
         self._sends.append(Send("tasks.outcomes", task.session_id, "TaskOutcome", outcome, task.task_id))
         if task.parent_id is not None and task.item_index is not None:
             item = finished(outcome, now)
@@ -561,26 +504,7 @@ class Dispatcher:
         self, task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str, reason: str, now: int
     ) -> None:
         """Tells the host of the instance to stop an attempt; one it does not have is no matter."""
-        task = self.tasks.get(task_id)
-        value = {
-            "event_id": f"{task_id}/{attempt}/cancel",
-            "task_id": task_id,
-            "session_id": task.session_id if task else "",
-            "tenant_id": task.tenant_id if task else "",
-            "kind": "cancel",
-            "attempt": attempt,
-            "instance_id": instance_id,
-            "agent_id": agent_id,
-            "pool": pool,
-            "skill": task.skill if task else "",
-            "assigned_at": now,
-            "deadline_at": None,
-            "timeout_ms": 0,
-            "feedback": None,
-            "steps": [],
-            "reason": reason,
-            "task": b"",
-        }
+        value = messages.stop(task_id, attempt, instance_id, pool, agent_id, reason, now)
         self._sends.append(Send("tasks.assigned", instance_id, "TaskAssigned", value, task_id))
 
     def _stop_stale(self, pool: Pool, instance_id: str, stale: set[tuple[str, int]], now: int) -> None:
@@ -594,14 +518,7 @@ class Dispatcher:
             self._stale.pop(instance_id, None)
 
     def _cancel_item(self, task_id: str, by: str, reason: str, now: int) -> None:
-        command = {
-            "event_id": f"{task_id}/cancel",
-            "task_id": task_id,
-            "kind": "cancel",
-            "at": now,
-            "by": by,
-            "reason": reason,
-        }
+        command = messages.cancellation(task_id, by, reason, now)
         for partition in range(self.limits.partitions):
             self._sends.append(Send("task.commands", task_id, "TaskCommand", command, task_id, partition))
 
@@ -614,30 +531,6 @@ class Dispatcher:
         self._dirty[task_id] = marker(task_id, "cancel_requested", now)
         while len(self.cancels) > _CANCELS_MAX:
             self._dirty[self.cancels.popitem(last=False)[0]] = None
-
-
-def _arrived(event: RoutingDecision, now: int) -> Task:
-    record: DispatchRecord = {
-        **marker(event["task_id"], "queued", now),
-        "session_id": event["session_id"],
-        "tenant_id": event["tenant_id"],
-        "pool": event["pool"],
-        "agent_id": event["agent_id"],
-        "skill": event["skill"],
-        "complexity": event["complexity"],
-        "queued_at": now,
-        "task": event["task"],
-    }
-    return Task.from_record(record)
-
-
-def _ids(task: Task, what: str) -> dict[str, str]:
-    return {
-        "event_id": f"{task.task_id}/{what}",
-        "task_id": task.task_id,
-        "session_id": task.session_id,
-        "tenant_id": task.tenant_id,
-    }
 
 
 def _spend(task: Task, usage: Any) -> None:

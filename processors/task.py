@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas.codec import decode_as
-from schemas.events import DispatchRecord, ItemOutcome, Phase, Step, TaskSubmitted
+from schemas.events import DispatchRecord, ItemOutcome, Phase, RoutingDecision, Step, TaskSubmitted
 
 
 @dataclass(slots=True)
@@ -79,6 +79,23 @@ class Task:
             "cost_usd_micros": self.cost_usd_micros,
             "task": self.raw,
         }
+
+    @classmethod
+    def arrived(cls, event: RoutingDecision, now: int) -> "Task":
+        """A task as its decision brings it."""
+        return cls.from_record(
+            {
+                **marker(event["task_id"], "queued", now),
+                "session_id": event["session_id"],
+                "tenant_id": event["tenant_id"],
+                "pool": event["pool"],
+                "agent_id": event["agent_id"],
+                "skill": event["skill"],
+                "complexity": event["complexity"],
+                "queued_at": now,
+                "task": event["task"],
+            }
+        )
 
     @classmethod
     def from_record(cls, record: DispatchRecord) -> "Task":
