@@ -30,7 +30,7 @@ def keep(path: Path, results: dict[str, Any]) -> None:
     """Adds results to a JSON file; those of the same name are replaced."""
     known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(known | results, indent=1) + "\n")
+    path.write_text(json.dumps(known | results, indent=1, default=sorted) + "\n")
 
 
 def update_section(page: str, title: str, body: str) -> str:
