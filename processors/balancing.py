@@ -21,6 +21,8 @@ class Instance:
     failed: int = 0
     response_ms: float = 0.0
     error_rate: float = 0.0
+    success_rate: float = 0.5
+    """Share of runs that succeeded, pulled towards one half while there are few."""
     turn: float = 0.0
     """Credit of weighted round robin."""
 
@@ -29,13 +31,9 @@ class Instance:
         first = self.completed + self.failed == 0
         self.completed += succeeded
         self.failed += not succeeded
+        self.success_rate = (self.completed + 1) / (self.completed + self.failed + 2)
         self.response_ms = response_ms if first else self.response_ms + _SMOOTHING * (response_ms - self.response_ms)
         self.error_rate += _SMOOTHING * ((not succeeded) - self.error_rate)
-
-    @property
-    def success_rate(self) -> float:
-        """Share of runs that succeeded, pulled towards one half while there are few."""
-        return (self.completed + 1) / (self.completed + self.failed + 2)
 
 
 def load_score(tasks: float, completion: float, response_s: float, error_rate: float) -> float:

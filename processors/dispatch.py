@@ -280,17 +280,13 @@ class Dispatcher:
 
     def _dispatch(self, pool: Pool, now: int) -> None:
         """Gives free slots to waiting tasks until one of both runs out."""
-        while len(pool.queue) and pool.free_slots(now, self.limits.lease_us):
-            task_id = pool.queue.pop(now)
-            if task_id is None:
-                return
+        free = pool.free(now, self.limits.lease_us)
+        while free and (task_id := pool.queue.pop(now)) is not None:
             task = self.tasks[task_id]
             if task.deadline_at is not None and task.deadline_at <= now:
                 self._end(task, "expired", now, error="its deadline passed while it waited")
                 continue
-            instance = pool.choose(now, self.limits.lease_us, task.complexity, task.instance_id)
-            assert instance is not None
-            instance.running.add(task_id)
+            instance = pool.take_slot(free, task_id, task.complexity, task.instance_id)
             self.waiting_bytes -= len(task.raw)
             self._assign(task, instance.instance_id, now)
             pool.changed = True

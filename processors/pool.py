@@ -41,25 +41,23 @@ class Pool:
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
 
-    def choose(self, now: int, lease_us: int, complexity: float, avoid: str | None) -> Instance | None:
-        """The instance that gets the next task, `avoid` only if there is no other; None when no slot is free."""
-        free = [
+    def free(self, now: int, lease_us: int) -> list[Instance]:
+        """Live instances with a free slot."""
+        return [
             i
             for i in self.instances.values()
             if len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
         ]
-        if not free:
-            return None
+
+    def take_slot(self, free: list[Instance], task_id: str, complexity: float, avoid: str | None) -> Instance:
+        """Gives the task a slot of one of `free`, of `avoid` only if there is no other; who is full leaves `free`."""
         others = [i for i in free if i.instance_id != avoid] if avoid else free
         chosen = self._choose(others or free, self._last, complexity)
         self._last = chosen.instance_id
+        chosen.running.add(task_id)
+        if len(chosen.running) >= self._slots:
+            free.remove(chosen)
         return chosen
-
-    def free_slots(self, now: int, lease_us: int) -> bool:
-        return any(
-            len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
-            for i in self.instances.values()
-        )
 
     def retry_after_ms(self, now: int, lease_us: int) -> int:
         """When a refused task has a fair chance: the time the pool takes for a tenth of its queue."""

@@ -8,7 +8,11 @@ from processors.balancing import BALANCERS, Instance, capacity_of, load_of, load
 
 
 def instances(*runs: tuple[int, int]) -> list[Instance]:
-    return [Instance(f"i{n}", completed=done, failed=failed) for n, (done, failed) in enumerate(runs)]
+    made = [Instance(f"i{n}") for n in range(len(runs))]
+    for instance, (done, failed) in zip(made, runs, strict=True):
+        for n in range(done + failed):
+            instance.record(n >= failed, 0.0)
+    return made
 
 
 def turns(name: str, available: list[Instance], count: int) -> Counter:
