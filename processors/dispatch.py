@@ -86,6 +86,7 @@ class Dispatcher:
         self.waiting_bytes = 0
         self._timers: list[tuple[int, str]] = []
         self._status_due = 0
+        self._silent_until = 0
         self._ready: set[str] = set()
         """Pools where something changed since the last dispatch."""
         self._stale: dict[str, set[tuple[str, int]]] = {}
@@ -150,7 +151,7 @@ class Dispatcher:
                 else:
                     stale.add((run["task_id"], run["attempt"]))
             self._stop_stale(pool, report["instance_id"], stale, now)
-        self._touch(pool)
+        self._ready.add(pool.name)
 
     def command(self, event: TaskCommand, now: int) -> None:
         """Somebody cancels a task. Every partition hears it; one that does not know the task remembers it a while."""
@@ -193,8 +194,9 @@ class Dispatcher:
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_US
             for pool in self.pools.values():
-                if pool.changed:
-                    pool.changed = False
+                # After a restart a pool is not called empty before its hosts had time to speak.
+                known = now > self._silent_until or any(i.seen_at for i in pool.instances.values())
+                if known and pool.has_news(now, self.limits.lease_us):
                     status = pool.status(now, self.limits.lease_us, self.limits.queue_max)
                     self._sends.append(Send("pools.status", pool.name, "PoolStatus", status))
                     self._sends.append(Send("dispatch.log", f"#{pool.name}", "PoolStatus", status))
@@ -216,6 +218,7 @@ class Dispatcher:
 
     def restore(self, records: Iterable[DispatchRecord], statuses: Iterable[PoolStatus], now: int) -> None:
         """Becomes what the log says. Leases start anew: the hosts have that long to say what they have in hand."""
+        self._silent_until = now + self.limits.lease_us
         for status in statuses:
             self._pool(status["pool"], status["agent_id"]).past = status
         for record in sorted(records, key=lambda r: r["entered_at"]):

@@ -21,7 +21,8 @@ class Pool:
         self.delayed = 0
         """Tasks that wait for a retry; they count as waiting."""
         self.changed = True
-        """Whether its status has changed since it was last told."""
+        """Whether work came, went or ended since the status was last told."""
+        self._told_instances = -1
         self.past: PoolStatus | None = None
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._choose = BALANCERS[balancer]
@@ -66,6 +67,13 @@ class Pool:
         response_ms = _mean([i.response_ms for i in alive if i.response_ms], 1_000.0)
         low, high = _REFUSAL_WAIT_MS
         return int(min(high, max(low, self.waiting / 10 / slots * response_ms)))
+
+    def has_news(self, now: int, lease_us: int) -> bool:
+        """Whether its status is worth telling again; asking marks it as told."""
+        instances = len(self.alive(now, lease_us))
+        news = self.changed or instances != self._told_instances
+        self.changed, self._told_instances = False, instances
+        return news
 
     def status(self, now: int, lease_us: int, waiting_max: int) -> PoolStatus:
         alive = self.alive(now, lease_us)

@@ -6,6 +6,6 @@ from hashlib import sha256
 
 @lru_cache(4096)
 def headers(task_id: str) -> list[tuple[str, str | bytes | None]]:
-    """Kafka headers for an event of this task; the same task always has the same trace and root span. Not to be changed."""
+    """Kafka headers of an event of this task, not to be changed; the same task always has the same trace."""
     digest = sha256(task_id.encode()).hexdigest()
     return [("traceparent", f"00-{digest[:32]}-{digest[32:48]}-01".encode())]

@@ -335,3 +335,26 @@ def test_every_phase_survives_a_crash(phase):
     assert before["phase"] == phase
     world.crash()
     assert world.dispatcher.tasks["a"].to_record() == before
+
+
+def test_an_idle_pool_tells_its_state_once_and_again_when_its_hosts_fall_silent():
+    world = World()
+    for _ in range(5):
+        world.do("heartbeat", heartbeat(world.now))
+        world.wait(2)
+    assert [p["instances"] for p in world.of_pools()] == [2]
+    world.wait(11)
+    assert [p["instances"] for p in world.of_pools()] == [2, 0]
+
+
+def test_what_a_pool_has_done_survives_a_crash():
+    world, run = world_with_one_running()
+    world.do("result", result(run))
+    world.wait(2)
+    told = len(world.of_pools())
+    world.crash()
+    world.wait(2)
+    assert len(world.of_pools()) == told, "no host has spoken yet: that it has no instances is not known"
+    world.do("heartbeat", heartbeat(world.now))
+    world.wait(2)
+    assert [(p["completed"], p["instances"]) for p in world.of_pools()[told:]] == [(1, 2)]

@@ -148,6 +148,9 @@ class World:
     def of(self, topic: str, task_id: str | None = None) -> list[dict[str, Any]]:
         return [s.value for s in self.sent if s.topic == topic and task_id in (None, s.value["task_id"])]
 
+    def of_pools(self) -> list[dict[str, Any]]:
+        return [s.value for s in self.sent if s.topic == "pools.status"]
+
     def runs(self, task_id: str | None = None) -> list[dict[str, Any]]:
         return [a for a in self.of("tasks.assigned", task_id) if a["kind"] == "run"]
 
