@@ -1,6 +1,8 @@
 """Kafka through confluent-kafka: clients made from the settings, topics made from the table, whole topics read."""
 
+import contextlib
 import os
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +25,7 @@ from schemas.topics import TOPICS, Topic
 REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
 HOPELESS = (*REFUSALS, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
+_BROKER_LOOK_S = 0.1
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
 
 
@@ -131,6 +134,16 @@ def read_all(
             yield from _record(message, ends)
     finally:
         reader.close()
+
+
+def await_broker(settings: Settings) -> None:
+    """Returns when a broker takes connections: quicker than a process that ends and is started until one does."""
+    places = [server.rpartition(":") for server in settings.bootstrap.split(",")]
+    while True:
+        for host, _, port in places:
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=ANSWER_S):
+                return
+        time.sleep(_BROKER_LOOK_S)
 
 
 def unread(settings: Settings, group: str, topic: str, partition: int, offset: int | None) -> bool:

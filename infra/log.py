@@ -12,6 +12,9 @@ from infra.settings import Settings
 # Libraries that tell more than an operator can use; their warnings stay.
 QUIET = ("aiokafka", "faust", "mode", "httpx", "httpcore", "anthropic", "asyncio")
 
+# Without a broker aiokafka says the same some twenty times a second, which costs more than the work.
+SAME_AGAIN_S = 10.0
+
 
 def configure(settings: Settings, process: str) -> None:
     """Set up logging for this process; `process` is its name in the local stack, such as router-0."""
@@ -46,6 +49,7 @@ def configure(settings: Settings, process: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_is_no_chatter)
+    handler.addFilter(_Sparing())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -60,6 +64,25 @@ def configure(settings: Settings, process: str) -> None:
 def _is_no_chatter(record: logging.LogRecord) -> bool:
     """Faust tells of each start and stop of its parts, in the name of our modules: `[^--Consumer]: ...`."""
     return record.levelno >= logging.WARNING or not str(record.msg).startswith("[^")
+
+
+class _Sparing(logging.Filter):
+    """Lets a library say the same thing once in a while; our own lines always pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(QUIET):
+            return True
+        what = (record.name, str(record.msg))
+        if record.created - self._said.get(what, 0.0) < SAME_AGAIN_S:
+            return False
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[what] = record.created
+        return True
 
 
 def bind(**context: Any) -> Any:

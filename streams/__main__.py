@@ -6,7 +6,7 @@ import importlib
 
 import uvloop
 
-from infra import log
+from infra import kafka, log
 from infra.settings import load_settings
 
 _MODULES = {"router": "streams.router", "dispatcher": "streams.dispatcher", "executor": "streams.executor.host"}
@@ -21,7 +21,9 @@ def main() -> None:
     log.configure(settings, f"{arguments.service}-{arguments.index}")
     uvloop.install()
     gc.set_threshold(50_000, 20, 50)  # a backlog is many objects that live long: looking at them often finds nothing
-    importlib.import_module(_MODULES[arguments.service]).main(settings, arguments.index)
+    service = importlib.import_module(_MODULES[arguments.service])
+    kafka.await_broker(settings)
+    service.main(settings, arguments.index)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Log lines as another process writes them."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
+
+from infra import log
 
 CODE = """
 import logging, structlog
@@ -46,3 +49,10 @@ def test_json_is_one_object_a_line_with_the_process() -> None:
 @pytest.mark.parametrize(("level", "first"), [("debug", "detail"), ("error", "failed")])
 def test_level_is_kept(level: str, first: str) -> None:
     assert json.loads(logged("json", level)[0])["event"] == first
+
+
+def test_a_library_that_repeats_itself_is_heard_once_and_we_are_always_heard():
+    sparing = log._Sparing()
+    library = [logging.makeLogRecord({"name": "aiokafka.conn", "msg": "no node %s", "created": t}) for t in (1, 2, 12)]
+    ours = [logging.makeLogRecord({"name": "streams.shard", "msg": "again", "created": t}) for t in (1, 2)]
+    assert [sparing.filter(r) for r in library] == [True, False, True] and all(map(sparing.filter, ours))
