@@ -1,1 +1,1 @@
-"""Live experiments on the running line: how fast it is beside its peers, and what it survives."""
+"""Live experiments on a line of their own: benchmarks against named peers, and the crash campaign."""

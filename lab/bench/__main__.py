@@ -1,0 +1,48 @@
+"""`python -m lab.bench [line|queue|fairness|memory|all]`: measures, prints, keeps the figures and writes them down."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lab.bench import fairness, line, memory, queue
+from lab.circumstances import circumstances, keep, write_section
+
+FOLDER = Path(".headway/bench").absolute()
+RESULTS = Path(".headway/bench.json")
+OTHERS = {"queue": queue, "fairness": fairness, "memory": memory}
+TITLES = {
+    "line": "The line beside its peers",
+    "queue": "A hundred thousand waiting tasks",
+    "fairness": "Fairness between tenants",
+    "memory": "Memory",
+}
+
+
+@click.command(help=__doc__)
+@click.argument("what", type=click.Choice([*TITLES, "all"]), default="line")
+@click.option("--rounds", default=5, show_default=True, help="Rounds of `line`, ours and the peers' by turns.")
+@click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md.")
+def main(what: str, rounds: int, docs: bool) -> None:
+    about = circumstances()
+    click.echo(f"{about['machine']}, commit {about['commit']}")
+    for name in TITLES if what == "all" else [what]:
+        command = f"python -m lab.bench {name}" + (f" --rounds {rounds}" if name == "line" else "")
+        results, text = _run(name, rounds)
+        keep(RESULTS, {**about, **results})
+        click.echo(f"\n{TITLES[name]}\n{text}\n")
+        if docs:
+            where = f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}."
+            write_section(TITLES[name], f"{where}\n\n{text}")
+
+
+def _run(name: str, rounds: int) -> tuple[dict[str, Any], str]:
+    if name == "line":
+        found = line.measure(FOLDER, rounds, click.echo)
+        return found.results(), line.section(found)
+    results = OTHERS[name].measure(FOLDER, click.echo)
+    return results, OTHERS[name].section(results)
+
+
+if __name__ == "__main__":
+    main()
