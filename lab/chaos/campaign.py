@@ -160,7 +160,9 @@ def told(strike: Strike) -> str:
         places = ", ".join(f"{stage} {partition}" for stage, partition in sorted(recovery.missing))
         return f"no recovery seen in {places}"
     first_s = (recovery.first_at or 0.0) - recovery.struck_at
-    return f"first work after {first_s:.1f} s, in every partition after {recovery.seconds:.1f} s"
+    stage, partition = recovery.slowest or ("", 0)
+    every = f"in every partition after {recovery.seconds:.1f} s (last: {stage} {partition})"
+    return f"first work after {first_s:.1f} s, {every}"
 
 
 def _wake(pid: int) -> None:

@@ -49,6 +49,8 @@ class Recovery:
     missing: set[tuple[str, int]]
     first_at: float | None = None
     all_at: float | None = None
+    slowest: tuple[str, int] | None = None
+    """Stage and partition that were back last."""
 
     @classmethod
     def of(cls, target: str, struck_at: float, work: Iterable[tuple[str, int]]) -> "Recovery":
@@ -64,6 +66,7 @@ class Recovery:
         self.missing.discard(place)
         if not self.missing:
             self.all_at = arrived_at
+            self.slowest = place
 
     @property
     def seconds(self) -> float | None:

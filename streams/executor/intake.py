@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from infra import kafka, log, metrics
 from infra.settings import Settings
@@ -188,7 +188,7 @@ class Intake:
         error = message.error()
         if error is None:
             return True
-        if error.fatal():
+        if error.fatal() or error.code() == KafkaError._FATAL:  # the consumer gives a fatal error only as this code
             raise KafkaException(error)
         self._log.warning("cannot be read now", partition=message.partition(), error=error.str())
         return False
