@@ -6,6 +6,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NamedTuple
@@ -113,11 +114,13 @@ class Registry:
     in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_change: Callable[[str], None] = lambda agent_id: None) -> None:
+        """`on_change` is called in the thread, with the id of each agent that came, went or changed."""
         self.agents: dict[str, AgentDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
         self.version = 0
         self._settings = settings
+        self._on_change = on_change
         self._definitions: dict[str, AgentDefinition] = {}
         self._ready = Event()
         self._stopping = Event()
@@ -172,6 +175,7 @@ class Registry:
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
             self.version += 1
+            self._on_change((message.key() or b"").decode())
 
 
 def _partitions(reader: Consumer, topic: str) -> list[int]:

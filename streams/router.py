@@ -9,7 +9,7 @@ from infra.registry import Registry
 from infra.settings import Settings
 from processors.admission import Limits, bad_ids, oversize
 from processors.remembered import Remembered
-from processors.routing import Index
+from processors.routing import Choice, Index
 from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import RoutingDecision, TaskSubmitted
 from streams.app import Line
@@ -32,10 +32,10 @@ class Rules:
         self._version = -1
         self._index = Index({}, limits)
 
-    def choose(self, task: TaskSubmitted):  # type: ignore[no-untyped-def]
+    def choose(self, task: TaskSubmitted) -> Choice:
         if self._registry.version != self._version:
             self._version = self._registry.version
-            self._index = Index(dict(self._registry.agents), self._limits)
+            self._index = Index(self._registry.agents, self._limits)
             log.info("registry", agents=len(self._registry.agents))
         return self._index.route(task, self._registry.pools)
 

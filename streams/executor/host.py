@@ -83,7 +83,7 @@ class Host:
         settings, identity = self._settings, self._identity
         loop = asyncio.get_running_loop()
         self._outbox = Outbox(settings, self._on_fault)
-        self._registry = Registry(settings, identity.host_id, self._on_definition, self._on_fault)
+        self._registry = Registry(settings, self._on_definition)
         definitions = self._registry.definitions
         self._attempts = Attempts(settings, identity, self._outbox, self._registry, Agents(settings), self._on_move)
         self._heartbeats = Heartbeats(identity, settings.partitions, definitions, self._attempts, self._outbox)
