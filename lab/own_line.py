@@ -1,5 +1,6 @@
 """A line of the lab's own: its state folder, its ports, its processes; and the command line as an outsider uses it."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -82,6 +83,23 @@ def own_settings(state: Path, **over: Any) -> Settings:
 @contextmanager
 def running(settings: Settings) -> Iterator[OwnLine]:
     """A fresh line without any data of an earlier run; it is taken down at the end, whatever happens."""
+    with _alone(settings.state):
+        yield from _running(settings)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Two runs in one folder would take each other's line down."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with state.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another run uses {state}: wait for its end, or stop it")
+        yield
+
+
+def _running(settings: Settings) -> Iterator[OwnLine]:
     stack.down(settings)  # one that an interrupted run left behind
     shutil.rmtree(settings.state, ignore_errors=True)
     line = OwnLine(settings)

@@ -129,6 +129,7 @@ class Shard:
             await asyncio.wait([task], timeout=_ANSWER_S)
         self.inbox.clear()
         self._room.set()
+        self.recovered.set()  # nobody has to wait for a shard that was taken away
 
     async def put(self, event: Incoming) -> None:
         """Hands over an event; waits while the inbox is full, which slows the reading down."""
