@@ -135,7 +135,7 @@ FIELDS: dict[str, _Field] = {
     "fallback": _Field(False, lambda v: isinstance(v, bool), "true or false"),
     "runner": _Field("auto", lambda v: v in _RUNNERS, " or ".join(_RUNNERS)),
     "model": _Field(None, lambda v: v is None or _text(v), "the name of a model; left out: the line's setting"),
-    "max_tokens": _Field(1024, _whole(1, 64_000), "a whole number from 1 to 64000"),
+    "max_tokens": _Field(0, _whole(1, 64_000), "a whole number from 1 to 64000; left out: the line's setting"),
     "instances": _Field(1, _whole(0, INSTANCES_MAX), f"a whole number from 0 to {INSTANCES_MAX}"),
 }
 """What the front matter may hold, by name."""

@@ -22,7 +22,8 @@ SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)  # seconds, 
 # Events read from a topic. No rise while tasks are submitted: the process is stuck or has no partition; see its log.
 EVENTS_READ = Counter("headway_events_read", "Events read", ["topic"])
 
-# Events written to a topic. For tasks.outcomes the rate is the throughput of the line.
+# Events written to a topic, without progress and heartbeats, which may be lost. For tasks.outcomes the rate is the
+# throughput of the line.
 EVENTS_WRITTEN = Counter("headway_events_written", "Events written and acknowledged", ["topic"])
 
 # Records that could not be decoded. Any rise: some producer writes bad bytes; `headway dlq list` shows which.
@@ -31,11 +32,9 @@ BAD_MESSAGES = Counter("headway_bad_messages", "Records that could not be decode
 # Events known already and ignored. A few after a restart are normal; a steady rise: a producer sends everything twice.
 REPEATS = Counter("headway_repeats", "Events ignored because they were seen before", ["topic"])
 
-# Records between what was read and the end of a topic. A rise: this process is too slow; start more of its service.
+# Records between what was handled and the end of a topic when it last sent something; one or two at rest, the marks of
+# transactions. A rise: this process is too slow; start more of its service.
 LAG = Gauge("headway_lag_records", "Records not yet read", ["topic", "partition"])
-
-# Seconds from an event's own time to its handling. A rise with steady lag: the process before this one is late.
-EVENT_AGE = Histogram("headway_event_age_seconds", "Age of an event when it is handled", ["topic"], buckets=FAST)
 
 # Seconds of one transaction, outputs and position together. A rise: the broker's disk is slow, or batches are large.
 TRANSACTION = Histogram("headway_transaction_seconds", "Time of one Kafka transaction", buckets=FAST)
@@ -49,20 +48,19 @@ RECOVERY = Histogram("headway_recovery_seconds", "Time to rebuild a partition's 
 # Partitions in hand. Zero in a running process: more processes than partitions, or it lost its group.
 PARTITIONS = Gauge("headway_partitions", "Partitions in hand", ["topic"])
 
-# Times the process found itself stuck and ended itself. Any rise: read the log lines before it and report them.
-STUCK = Counter("headway_stuck", "Times the watchdog found no progress")
-
 
 # --- router ------------------------------------------------------------------------------------------------------
 
-# Decisions by chosen agent. A shift nobody planned: agents changed or lost their health; `headway explain` a task.
+# Decisions by chosen agent, none for a task with items. A shift nobody planned: agents changed or lost their health;
+# `headway explain` a task.
 DECISIONS = Counter("headway_decisions", "Routing decisions", ["agent_id"])
 
 # Seconds of one decision. A rise: too many agents or skills to compare.
 DECISION = Histogram("headway_decision_seconds", "Time of one routing decision", buckets=FAST)
 
-# Tasks that no agent can take. Any rise: an agent is missing or its definition names the wrong skills.
-UNROUTABLE = Counter("headway_unroutable", "Tasks that no agent can take")
+# Tasks that no agent gets: none is fit, or the task breaks a rule. A rise: an agent is missing or names the wrong
+# skills, or a producer is at fault; the outcome says which.
+UNROUTABLE = Counter("headway_unroutable", "Tasks that no agent gets")
 
 
 # --- dispatcher --------------------------------------------------------------------------------------------------
@@ -73,8 +71,8 @@ QUEUED = Gauge("headway_queued_tasks", "Waiting tasks", ["pool"])
 # Payload bytes waiting in a partition. Near queue_mb_max new tasks are refused; as above.
 QUEUED_BYTES = Gauge("headway_queued_bytes", "Payload waiting", ["partition"])
 
-# Seconds from acceptance to assignment. A rise: as for queued tasks.
-WAIT = Histogram("headway_wait_seconds", "Time a task waits for a slot", ["pool"], buckets=SLOW)
+# Seconds from submission to the first start. A rise: as for queued tasks.
+WAIT = Histogram("headway_wait_seconds", "Time from submission to the first start", ["agent_id"], buckets=SLOW)
 
 # Slots taken and slots there are. Taken equal to all for long: the pool is the bottleneck.
 SLOTS_TAKEN = Gauge("headway_slots_taken", "Slots with a task", ["pool"])
@@ -83,23 +81,22 @@ SLOTS = Gauge("headway_slots", "Slots of healthy instances", ["pool"])
 # Healthy instances. A fall: an executor host is gone or mute; `headway status`, then its log.
 INSTANCES = Gauge("headway_instances", "Instances with a fresh heartbeat", ["pool"])
 
-# Leases that ended because heartbeats stopped. Any rise: hosts die or stall; their tasks are given out again.
-LEASES_LOST = Counter("headway_leases_lost", "Leases ended by missing heartbeats", ["pool"])
+# Attempts taken back: cancelled, over their time, or without word from their host. A rise without cancels: hosts die or
+# stall, or task_timeout_s is too short; `headway explain` a task.
+TAKEN_BACK = Counter("headway_attempts_taken_back", "Attempts taken back", ["pool"])
 
-# Attempts after the first, by cause. A rise: failures that may pass, on the agent's or the model's side.
-RETRIES = Counter("headway_retries", "Attempts after the first", ["pool", "cause"])
+# Attempts after the first of a task. A rise: failures that may pass, poor answers, or hosts that die.
+ATTEMPTS_AGAIN = Counter("headway_attempts_again", "Attempts after the first", ["pool"])
 
-# Tasks whose attempts ran out of time. A rise: the agent got slower, or task_timeout_s is too short for it.
-TIMEOUTS = Counter("headway_timeouts", "Attempts that ran out of time", ["pool"])
+# Terminal outcomes; no agent: a task with items, or one that no agent gets. Rise of failed, expired, refused or
+# dead_lettered: `headway dlq list`, `headway explain`.
+OUTCOMES = Counter("headway_outcomes", "Terminal outcomes", ["agent_id", "status"])
 
-# Terminal outcomes. Rise of failed, expired, refused or dead_lettered: `headway dlq list`, `headway explain`.
-OUTCOMES = Counter("headway_outcomes", "Terminal outcomes", ["pool", "status"])
-
-# Seconds from acceptance to the terminal outcome. A rise: compare with wait and attempt times to see which part.
-TASK = Histogram("headway_task_seconds", "Time from acceptance to outcome", ["pool"], buckets=SLOW)
+# Seconds from submission to the terminal outcome. A rise: compare with wait and attempt times to see which part.
+TASK = Histogram("headway_task_seconds", "Time from submission to outcome", ["agent_id"], buckets=SLOW)
 
 # Quality of the answers, 0 to 1. A fall: the agent or its model got worse.
-QUALITY = Histogram("headway_quality", "Judged quality of an answer", ["pool"], buckets=[n / 10 for n in range(1, 11)])
+QUALITY = Histogram("headway_quality", "Judged quality of an answer", ["agent_id"], buckets=[n / 10 for n in range(11)])
 
 
 # --- executor host -----------------------------------------------------------------------------------------------

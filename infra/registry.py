@@ -6,7 +6,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NamedTuple
@@ -84,9 +84,13 @@ def _write(settings: Settings, definitions: list[AgentDefinition]) -> None:
         raise kafka.KafkaTrouble(f"agents could not be published ({left} unanswered): {'; '.join(failures)}")
 
 
+def _key(message: Message) -> str:
+    return (message.key() or b"").decode(errors="replace")
+
+
 def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
     """Takes one record into the newest values by key; whether it could be read."""
-    key, value = (message.key() or b"").decode(errors="replace"), message.value()
+    key, value = _key(message), message.value()
     if value is None:
         known.pop(key, None)
         return True
@@ -114,12 +118,18 @@ class Registry:
     in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
-    def __init__(self, settings: Settings, on_change: Callable[[str], None] = lambda agent_id: None) -> None:
-        """`on_change` is called in the thread, with the id of each agent that came, went or changed."""
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Sequence[str] = (AGENTS, POOLS),
+        on_change: Callable[[str], None] = lambda agent_id: None,
+    ) -> None:
+        """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
         self.agents: dict[str, AgentDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
         self.version = 0
         self._settings = settings
+        self._topics = topics
         self._on_change = on_change
         self._definitions: dict[str, AgentDefinition] = {}
         self._ready = Event()
@@ -131,7 +141,7 @@ class Registry:
         """Returns when all that was published by now is known."""
         if not self._ready.wait(timeout_s):
             raise kafka.KafkaUnreachable(
-                f"{AGENTS} and {POOLS} could not be read within {timeout_s:.0f} s; see the log"
+                f"{' and '.join(self._topics)} could not be read within {timeout_s:.0f} s; see the log"
             )
 
     def close(self) -> None:
@@ -152,7 +162,7 @@ class Registry:
             reader.close()
 
     def _read(self, reader: Consumer) -> None:
-        behind = {(topic, partition) for topic in (AGENTS, POOLS) for partition in _partitions(reader, topic)}
+        behind = {(topic, partition) for topic in self._topics for partition in _partitions(reader, topic)}
         # Assigned, not subscribed, and never committed: every process reads everything.
         reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for topic, partition in behind])
         while not self._stopping.is_set():
@@ -175,7 +185,7 @@ class Registry:
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
             self.version += 1
-            self._on_change((message.key() or b"").decode())
+            self._on_change(_key(message))
 
 
 def _partitions(reader: Consumer, topic: str) -> list[int]:

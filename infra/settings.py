@@ -20,7 +20,7 @@ ENV_PREFIX = "HEADWAY_"
 FILE_NAME = "headway.toml"
 MASK = "********"
 
-BALANCERS = ("weighted_round_robin", "round_robin", "least_connections", "adaptive")
+BALANCERS = ("weighted_round_robin", "round_robin", "least_connections", "adaptive", "load_score")
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -117,7 +117,7 @@ class Settings:
     retry_cap_s: float = _number(60.0, "Longest delay (s) between two attempts.")
     redos_max: int = _number(1, "Attempts repeated because their answer was judged too poor.")
     crashes_max: int = _count(5, "Instances a task may take down before it is dead-lettered as a poison task.")
-    items_max: int = _count(100, "Items of one task (a batch that fans out); a larger one is dead-lettered.")
+    items_max: int = _count(100, "Items of one task (a batch that fans out); one with more fails, saying so.")
     lease_s: float = _setting(
         10.0, "Seconds without a heartbeat after which an instance's slots are free again.", minimum=0.5
     )
@@ -132,9 +132,13 @@ class Settings:
     )
     sim_seed: int = _number(7, "Seed of the simulated agents; the same seed gives the same answers.")
     drain_s: float = _number(30.0, "Seconds an executor host may go on with work in hand when it is told to stop.")
-    in_hand_max: int = _count(1000, "Tasks an executor host holds at once; above it the host stops reading.")
+    in_hand_max: int = _count(
+        1000, "Runs of an executor host at a time: it starts no more above it, stops reading at twice that."
+    )
     text_bytes_max: int = _setting(
-        65_536, "Longest prompt or answer in one event (bytes); a longer one is cut.", minimum=256
+        65_536,
+        "Longest text of a task or item (bytes): with a longer one the task fails, saying so; a longer answer is cut.",
+        minimum=256,
     )
 
     anthropic_api_key: str = _setting(
@@ -146,12 +150,18 @@ class Settings:
     model_default: str = _setting(
         "claude-haiku-4-5", "Model of an agent that names none; the cheapest that does the work."
     )
+    model_prices: Mapping[str, tuple[float, float]] = _setting(
+        {},
+        "US dollars per million input/output tokens, as claude-x=1/5,other=3/15 or JSON; goes before the list prices.",
+    )
     cost_cap_usd: float = _number(10.0, "US dollars that all hosts together may spend in a UTC day.")
     requests_per_min: int = _count(50, "Model requests a minute, all hosts together; the API's lowest tier.")
     tokens_per_min: int = _count(40_000, "Model tokens a minute, all hosts together; the API's lowest tier.")
-    max_tokens: int = _count(1024, "Longest answer asked of a model (tokens).")
+    max_tokens: int = _count(1024, "Longest answer asked of a model (tokens) by an agent that names none.")
 
-    watchdog_s: float = _setting(30.0, "Seconds a process may give no sign of life before it is restarted.", minimum=1)
+    watchdog_s: float = _setting(
+        30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
+    )
 
     @property
     def bootstrap(self) -> str:
@@ -255,7 +265,7 @@ def _parsed(name: str, raw: Any, source: str) -> Any:
     """`raw` (text from the environment, or a TOML value) as the field's type, checked against what it accepts."""
     rules = FIELDS[name].metadata
     parse: Callable[[Any], Any]
-    parse, kind = _KINDS[type(getattr(DEFAULTS, name))]
+    parse, kind = _KINDS[name if name in _KINDS else type(getattr(DEFAULTS, name))]
     try:
         value = parse(raw)
     except (ValueError, TypeError, AttributeError):
@@ -295,28 +305,47 @@ def _decimal(raw: Any) -> float:
     return value
 
 
-def _weights(raw: Any) -> Mapping[str, float]:
-    """A TOML table, a JSON object, or acme=3,other=1; each weight above 0."""
+def _table(raw: Any) -> dict[str, Any]:
+    """A TOML table, a JSON object, or acme=3,other=1."""
     if isinstance(raw, str):
         text = raw.strip()
         pairs = (part.split("=") for part in text.split(",") if part.strip())
-        raw = json.loads(text) if text.startswith("{") else {name.strip(): weight for name, weight in pairs}
-    weights = {str(name): _decimal(weight) for name, weight in raw.items()}
+        raw = json.loads(text) if text.startswith("{") else {name.strip(): value for name, value in pairs}
+    return {str(name): value for name, value in raw.items()}
+
+
+def _weights(raw: Any) -> Mapping[str, float]:
+    weights = {name: _decimal(weight) for name, weight in _table(raw).items()}
     if any(weight <= 0 for weight in weights.values()):
         raise ValueError
     return types.MappingProxyType(weights)
 
 
-_KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
+def _prices(raw: Any) -> Mapping[str, tuple[float, float]]:
+    prices = {}
+    for model, price in _table(raw).items():
+        dollars_in, dollars_out = map(_decimal, price.split("/"))
+        if not model or dollars_in < 0 or dollars_out < 0:
+            raise ValueError
+        prices[model] = (dollars_in, dollars_out)
+    return types.MappingProxyType(prices)
+
+
+_KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
     str: (_string, "text"),
     int: (_integer, "a whole number"),
     float: (_decimal, "a number"),
-    types.MappingProxyType: (_weights, "names with weights above 0, as acme=3,other=1"),
+    "tenant_weights": (_weights, "names with weights above 0, as acme=3,other=1"),
+    "model_prices": (_prices, "models with input/output dollars per million tokens, as claude-x=1/5,claude-y=3/15"),
 }
+"""How a value is read, and the words for it: by type, by name where the type does not say enough."""
 
 
 def _text(value: Any) -> str:
-    return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
+    """As the environment would hold it."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return json.dumps({name: "{}/{}".format(*v) if isinstance(v, tuple) else v for name, v in value.items()})
 
 
 def _check_together(settings: Settings) -> None:

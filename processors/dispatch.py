@@ -325,7 +325,7 @@ class Dispatcher:
         redos_max = self.limits.redos_max if submission["redos_max"] is None else submission["redos_max"]
         if task.phase == "cancelling":
             redos_max = 0
-        judged = evaluate(submission, event, task.attempt, task.redos, redos_max)
+        judged = evaluate(submission, event, task.redos, redos_max)
         evaluation = messages.evaluation(task, judged, now)
         self._sends.append(Send("evaluations", task.task_id, "Evaluation", evaluation, task.task_id))
         if judged.verdict == "redo":

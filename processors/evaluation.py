@@ -67,7 +67,7 @@ class _Answer:
     """Marks that open or close a code block, in the whole of the output."""
 
 
-def evaluate(task: TaskSubmitted, result: TaskResult, attempt: int, redos: int, redos_max: int) -> Judgement:
+def evaluate(task: TaskSubmitted, result: TaskResult, redos: int, redos_max: int) -> Judgement:
     """Judges a completed attempt. `redos` were made before it; at `redos_max` even a poor one is accepted as it is."""
     text, whole = task["text"], result["output"].strip()
     if not whole:

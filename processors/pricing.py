@@ -35,6 +35,15 @@ _BYTES_PER_TOKEN = 2
 """Fewer than any text we know has, so that the estimate is not passed by the bill."""
 
 
+def with_own(dollars: Mapping[str, tuple[float, float]]) -> Mapping[str, Price]:
+    """The list prices, and before them one's own: by model, dollars for a million tokens in and out."""
+    own = {
+        model: Price(round(tokens_in * 1e6), round(tokens_out * 1e6))
+        for model, (tokens_in, tokens_out) in dollars.items()
+    }
+    return {**PRICES, **own}
+
+
 def price_of(model: str, prices: Mapping[str, Price] = PRICES) -> Price:
     """The price of a model, dated or not; of an unknown one the highest there is, so that the cap holds."""
     known = prices.get(model) or prices.get(_undated(model))

@@ -83,7 +83,7 @@ class Line:
         index: int,
         topics: list[str],
         log_topic: str,
-        make_desk: Callable[[], Desk],
+        make_desk: Callable[[int], Desk],
     ) -> None:
         self.settings = settings
         self.service = service
@@ -163,6 +163,9 @@ class Line:
         shards = [self.shards.pop(partition) for partition in gone]
         if shards:
             await asyncio.gather(*(shard.stop() for shard in shards))
+        for partition in gone:
+            for topic in self.topics:
+                metrics.LAG.remove(topic, partition)
 
     async def _watch(self) -> None:
         """Ends the process when a partition in hand has records to read and none is handled: a consumer can die and
@@ -172,13 +175,19 @@ class Line:
             await asyncio.sleep(self.settings.watchdog_s / _WATCH_EVERY)
             _LIBC.malloc_trim(0)
             for partition, shard in list(self.shards.items()):
+                self._measure_lag(shard)
                 handled, times = still.get(partition, (-1, 0))
                 times = times + 1 if handled == shard.handled else 0
                 still[partition] = (shard.handled, times)
                 if times >= _WATCH_EVERY and await self._has_work(shard):
-                    metrics.STUCK.inc()
                     log.critical("stuck: records to read and no progress", service=self.service, partition=partition)
                     os._exit(70)
+
+    def _measure_lag(self, shard: Shard) -> None:
+        for topic in self.topics:
+            end = self.app.monitor.tp_end_offsets.get((topic, shard.partition))
+            if end is not None:
+                metrics.LAG.labels(topic, shard.partition).set(max(0, end - shard.positions.get(topic, 0)))
 
     async def _has_work(self, shard: Shard) -> bool:
         loop = asyncio.get_running_loop()

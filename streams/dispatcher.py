@@ -1,12 +1,13 @@
 """The dispatcher service: decisions, results, heartbeats and commands in; assignments and outcomes out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.settings import Settings
 from processors.dispatch import Dispatcher, Limits
 from schemas.codec import BadMessage, decode, encode
 from streams.app import Line
+from streams.figures import Figures
 from streams.shard import Write
 
 TOPICS = ["routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"]
@@ -16,9 +17,10 @@ LOG = "dispatch.log"
 class DispatchDesk:
     """Bytes to events to `processors.dispatch`, and back. Repeats are passed over there, by task and attempt."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, figures: Figures) -> None:
         self._dispatcher = Dispatcher(limits)
-        self._handlers = {
+        self._figures = figures
+        self._handlers: dict[str, Callable[[Any, int], None]] = {
             "RoutingDecision": self._dispatcher.decision,
             "TaskResult": self._dispatcher.result,
             "AgentHeartbeat": self._dispatcher.heartbeat,
@@ -27,6 +29,7 @@ class DispatchDesk:
         }
         self.tick = self._dispatcher.tick
         self.due_at = self._dispatcher.due_at
+        self.close = figures.close
 
     def restore(self, records: Mapping[str, bytes], now: int) -> None:
         tasks: list[Any] = []
@@ -41,10 +44,13 @@ class DispatchDesk:
         handler = self._handlers.get(event)
         if handler is None:
             raise BadMessage(f"a {event} does not belong on {topic}")
-        handler(fields, now)  # type: ignore[operator]
+        handler(fields, now)
 
     def take(self, now: int) -> list[Write]:
         sends, records = self._dispatcher.take(now)
+        for send in sends:
+            self._figures.sent(send.event, send.value)
+        self._figures.waiting(self._dispatcher.waiting_bytes)
         writes = [Write(s.topic, s.key, encode(s.event, s.value), s.task_id, s.partition) for s in sends]
         for task_id, record in records.items():
             writes.append(Write(LOG, task_id, encode("DispatchRecord", record) if record else None))
@@ -73,4 +79,4 @@ def limits_of(settings: Settings) -> Limits:
 
 def main(settings: Settings, index: int) -> None:
     limits = limits_of(settings)
-    Line(settings, "dispatcher", index, TOPICS, LOG, lambda: DispatchDesk(limits)).run()
+    Line(settings, "dispatcher", index, TOPICS, LOG, lambda partition: DispatchDesk(limits, Figures(partition))).run()

@@ -1,5 +1,6 @@
 """The router service: submitted tasks in, routing decisions out."""
 
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -65,7 +66,9 @@ class RouteDesk:
         if refusal:
             task = _shortened(task)
             raw = encode("TaskSubmitted", task)
+        started = time.monotonic()
         choice = self._router.choose(task)
+        metrics.DECISION.observe(time.monotonic() - started)
         decision: RoutingDecision = {
             "event_id": f"{task_id}/decision",
             "task_id": task_id,
@@ -84,6 +87,7 @@ class RouteDesk:
             "refusal": refusal or choice.refusal,
             "task": raw,
         }
+        _count(decision)
         self._writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
         self._writes.append(Write(LOG, task_id, encode("TaskDecided", {"task_id": task_id, "at": now})))
         self._writes += [Write(LOG, forgotten, None) for forgotten in self._decided.add(task_id)]
@@ -98,6 +102,16 @@ class RouteDesk:
         writes, self._writes = self._writes, []
         return writes
 
+    def close(self) -> None:
+        """Nothing here outlives a partition."""
+
+
+def _count(decision: RoutingDecision) -> None:
+    if decision["refusal"]:
+        metrics.UNROUTABLE.inc()
+    else:
+        metrics.DECISIONS.labels(decision["agent_id"] or "").inc()
+
 
 def _shortened(task: TaskSubmitted) -> TaskSubmitted:
     """Enough of a task that is too large to travel to give it its outcome."""
@@ -108,4 +122,4 @@ def main(settings: Settings, index: int) -> None:
     registry = Registry(settings)
     registry.wait_ready()
     router = Rules(registry, Limits(settings.text_bytes_max, settings.items_max))
-    Line(settings, "router", index, TOPICS, LOG, lambda: RouteDesk(router, settings.remembered_max)).run()
+    Line(settings, "router", index, TOPICS, LOG, lambda _: RouteDesk(router, settings.remembered_max)).run()

@@ -9,7 +9,7 @@ Repeats: an event below the position in the log has had its effect and is passed
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
@@ -75,6 +75,9 @@ class Desk(Protocol):
     def take(self, now: int) -> list[Write]:
         """What has to be written for all that came in since the last call."""
 
+    def close(self) -> None:
+        """The partition is another's from now on; nothing more is asked."""
+
 
 def now_us() -> int:
     return time.time_ns() // 1000
@@ -92,7 +95,7 @@ class Shard:
         service: str,
         partition: int,
         log_topic: str,
-        make_desk: Callable[[], Desk],
+        make_desk: Callable[[int], Desk],
         pool: Executor,
     ) -> None:
         self.partition = partition
@@ -113,6 +116,7 @@ class Shard:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._desk: Desk | None = None
         self._task: asyncio.Task[None] | None = None
         self._producer: Producer | None = None
         self._log = log.bind(service=service, partition=partition)
@@ -127,6 +131,8 @@ class Shard:
         if task is not None:
             task.cancel()
             await asyncio.wait([task], timeout=_ANSWER_S)
+        if self._desk is not None:
+            self._desk.close()
         self.inbox.clear()
         self._room.set()
         self.recovered.set()  # nobody has to wait for a shard that was taken away
@@ -166,7 +172,7 @@ class Shard:
             for key, value in records.items()
             if key.startswith("@")
         }
-        desk = self._make_desk()
+        desk = self._desk = self._make_desk(self.partition)
         desk.restore({key: value for key, value in records.items() if not key.startswith("@")}, now_us())
         self.recovered.set()
         metrics.RECOVERY.observe(time.monotonic() - started)
@@ -256,6 +262,8 @@ class Shard:
             await asyncio.wait([making])
             raise
         metrics.TRANSACTION.observe(time.monotonic() - started)
+        for topic, count in Counter(write.topic for write in writes).items():
+            metrics.EVENTS_WRITTEN.labels(topic).inc(count)
 
     def _transact(self, writes: list[Write]) -> None:
         kafka = self._producer

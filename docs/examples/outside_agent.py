@@ -9,11 +9,9 @@ Run it beside a line (`headway up`), one process an agent, then give it work:
 import contextlib
 import json
 import signal
-import struct
 import sys
 import threading
 import time
-import uuid
 from io import BytesIO
 from pathlib import Path
 
@@ -29,13 +27,12 @@ for e in sorted(json.loads((SCHEMAS / "registry.json").read_text())["schemas"], 
 
 def encode(event, value):
     """Confluent's wire format: a zero byte, the schema's id, the Avro body. Fields left out take their defaults."""
-    body = BytesIO()
-    fastavro.schemaless_writer(body, READERS[NEWEST[event]], value)
-    return struct.pack(">bI", 0, NEWEST[event]) + body.getvalue()
+    fastavro.schemaless_writer(body := BytesIO(), READERS[NEWEST[event]], value)
+    return b"\0" + NEWEST[event].to_bytes(4, "big") + body.getvalue()
 
 
 def decode(data):
-    return fastavro.schemaless_reader(BytesIO(data[5:]), READERS[struct.unpack_from(">bI", data)[1]], None)
+    return fastavro.schemaless_reader(BytesIO(data[5:]), READERS[int.from_bytes(data[1:5], "big")], None)
 
 
 def now():
@@ -43,17 +40,16 @@ def now():
 
 
 def work(text, cancelled):
-    """The agent itself. It looks at `cancelled` now and then."""
-    for _ in range(10):
-        if cancelled.wait(0.1):
-            raise InterruptedError("cancelled")
+    """The agent itself: it thinks for a second, unless it is cancelled."""
+    if cancelled.wait(1):
+        raise InterruptedError("cancelled")
     return text.upper() + "! Everything asked for is done."
 
 
 class OutsideAgent:
     def __init__(self, bootstrap, agent, instances):
         self.agent, self.instances, self.sequence = agent, [f"{agent}-{i}" for i in range(instances)], 0
-        self.host = {"host_id": f"outside-{agent}", "incarnation": uuid.uuid4().hex}
+        self.host = {"host_id": f"outside-{agent}", "incarnation": str(now())}
         self.running = {}  # (task id, attempt) -> (assignment, event that cancels it)
         kafka = {"bootstrap.servers": bootstrap}
         # murmur2 is how all other clients choose the partition of a key; ours must go where they look.
@@ -62,11 +58,9 @@ class OutsideAgent:
         self.consumer = Consumer(kafka | {"group.id": f"outside-{agent}", "isolation.level": "read_committed"})
         # We begin at the end and commit nothing: what an earlier life had in hand, no heartbeat names, so the line
         # assigns it again when its lease is over.
-        topic = "tasks.assigned"
-        parts = [TopicPartition(topic, p) for p in self.consumer.list_topics(topic, 10).topics[topic].partitions]
-        for part in parts:
-            part.offset = self.consumer.get_watermark_offsets(part)[1]
-        self.consumer.assign(parts)
+        topic, bounds = "tasks.assigned", self.consumer.get_watermark_offsets
+        parts = self.consumer.list_topics(topic, 10).topics[topic].partitions
+        self.consumer.assign([TopicPartition(topic, p, bounds(TopicPartition(topic, p))[1]) for p in parts])
         definition = {"agent_id": agent, "description": "Makes text loud.", "role": "standard", "runner": "external"}
         definition |= {"keywords": ["loud"], "instances": instances, "updated_at": now()}
         self.send("agents.registry", agent, "AgentDefinition", definition)
@@ -76,12 +70,10 @@ class OutsideAgent:
 
     def heartbeat(self, draining):
         """Names our instances and what they have in hand. Ten seconds without one, and the line takes it back."""
-        held = {name: [] for name in self.instances}
-        for (task_id, attempt), (assigned, _) in list(self.running.items()):
-            held[assigned["instance_id"]].append({"task_id": task_id, "attempt": attempt})
+        held = [(a["instance_id"], {"task_id": t, "attempt": n}) for (t, n), (a, _) in list(self.running.items())]
+        instances = [{"instance_id": i, "running": [run for at, run in held if at == i]} for i in self.instances]
         event = {"pool": self.agent, "agent_id": self.agent, "sequence": self.sequence, "at": now(), **self.host}
-        event |= {"event_id": f"{self.host['incarnation']}/{self.sequence}", "draining": draining}
-        event["instances"] = [{"instance_id": name, "running": running} for name, running in held.items()]
+        event |= {"event_id": f"{event['incarnation']}/{self.sequence}", "draining": draining, "instances": instances}
         self.sequence += 1
         self.send("agents.heartbeats", self.agent, "AgentHeartbeat", event)
 
@@ -99,8 +91,7 @@ class OutsideAgent:
         try:
             result |= {"kind": "completed", "output": work(decode(assigned["task"])["text"], cancelled)}
         except Exception as error:
-            kind = "cancelled" if cancelled.is_set() else "failed"
-            result |= {"kind": kind, "error": str(error), "retryable": True}
+            result |= {"kind": "cancelled" if cancelled.is_set() else "failed", "error": str(error), "retryable": True}
         result |= {"event_id": f"{key[0]}/{key[1]}/{result['kind']}", "finished_at": now()}
         self.send("tasks.results", assigned["pool"], "TaskResult", result)
         self.producer.flush()

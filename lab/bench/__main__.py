@@ -1,5 +1,8 @@
 """`python -m lab.bench [line|queue|fairness|memory|all]`: measures, prints, keeps the figures and writes them down."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +25,44 @@ TITLES = {
 @click.command(help=__doc__)
 @click.argument("what", type=click.Choice([*TITLES, "all"]), default="line")
 @click.option("--rounds", default=5, show_default=True, help="Rounds of `line`, ours and the peers' by turns.")
-@click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md.")
-def main(what: str, rounds: int, docs: bool) -> None:
+@click.option("--quick", is_flag=True, help="Far less of everything: to see that it works, not for figures.")
+@click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md; never when quick.")
+def main(what: str, rounds: int, quick: bool, docs: bool) -> None:
+    with _alone():
+        _measure(what, rounds, quick, docs)
+
+
+def _measure(what: str, rounds: int, quick: bool, docs: bool) -> None:
     about = circumstances()
     click.echo(f"{about['machine']}, commit {about['commit']}")
     for name in TITLES if what == "all" else [what]:
         command = f"python -m lab.bench {name}" + (f" --rounds {rounds}" if name == "line" else "")
-        results, text = _run(name, rounds)
-        keep(RESULTS, {**about, **results})
+        results, text = _run(name, rounds, quick)
+        if not quick:
+            keep(RESULTS, {**about, **results})
         click.echo(f"\n{TITLES[name]}\n{text}\n")
-        if docs:
+        if docs and not quick:
             where = f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}."
             write_section(TITLES[name], f"{where}\n\n{text}")
 
 
-def _run(name: str, rounds: int) -> tuple[dict[str, Any], str]:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two at once would take each other's line down, and spoil each other's figures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"a benchmark runs already in {FOLDER}; wait for its end") from None
+        yield
+
+
+def _run(name: str, rounds: int, quick: bool) -> tuple[dict[str, Any], str]:
     if name == "line":
-        found = line.measure(FOLDER, rounds, click.echo)
+        found = line.measure(FOLDER, rounds, quick, click.echo)
         return found.results(), line.section(found)
-    results = OTHERS[name].measure(FOLDER, click.echo)
+    results = OTHERS[name].measure(FOLDER, quick, click.echo)
     return results, OTHERS[name].section(results)
 
 

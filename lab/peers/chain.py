@@ -1,7 +1,7 @@
 """The floor under any line on Kafka: bare clients in a chain, no decisions, no Avro, library defaults.
 
-As a script: BOOTSTRAP STAGES RATE SECONDS; prints the latencies in milliseconds as a JSON list, from the intended time
-of each send to the reading at the end of the chain.
+As a program: BOOTSTRAP STAGES RATE SECONDS WARM_UP_S; prints a JSON list of milliseconds, from the intended time of
+each send to the reading at the end of the chain.
 """
 
 import json
@@ -15,7 +15,6 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 PARTITIONS = 4
-WARM_UP_S = 3.0
 
 
 def _consumer(bootstrap: str, topic: str) -> Consumer:
@@ -37,7 +36,7 @@ def stage(bootstrap: str, source: str, target: str) -> None:
         writer.poll(0)
 
 
-def latencies_ms(bootstrap: str, stages: int, rate: float, seconds: float) -> list[float]:
+def latencies_ms(bootstrap: str, stages: int, rate: float, seconds: float, warm_up_s: float) -> list[float]:
     run = uuid.uuid4().hex[:8]
     topics = [f"chain-{run}-{i}" for i in range(stages + 1)]
     admin = AdminClient({"bootstrap.servers": bootstrap})
@@ -54,8 +53,8 @@ def latencies_ms(bootstrap: str, stages: int, rate: float, seconds: float) -> li
         pass  # the whole chain has its partitions
     seen: list[float] = []
     start = time.time() + 0.1
-    count, sent = int(rate * (seconds + WARM_UP_S)), 0
-    while len(seen) < count and time.time() < start + seconds + WARM_UP_S + 20:
+    count, sent = int(rate * (seconds + warm_up_s)), 0
+    while len(seen) < count and time.time() < start + seconds + warm_up_s + 20:
         while sent < count and start + sent / rate <= time.time():
             writer.produce(topics[0], repr(start + sent / rate).encode(), key=str(sent))
             sent += 1
@@ -68,8 +67,10 @@ def latencies_ms(bootstrap: str, stages: int, rate: float, seconds: float) -> li
     for worker in workers:
         worker.terminate()
     admin.delete_topics(topics)
-    return seen[int(rate * WARM_UP_S) :]
+    if len(seen) < count:
+        sys.exit(f"{count - len(seen)} of {count} messages did not come through")
+    return seen[int(rate * warm_up_s) :]
 
 
 if __name__ == "__main__":
-    print(json.dumps(latencies_ms(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))))
+    print(json.dumps(latencies_ms(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:]))))

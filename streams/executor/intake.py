@@ -268,6 +268,7 @@ class Intake:
         self._left |= positions
         for partition in positions:
             self._committed.pop(partition, None)
+            metrics.LAG.remove(TOPIC, partition)
         self._post(self._desk.revoked, positions)
 
 

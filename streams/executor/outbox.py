@@ -38,9 +38,7 @@ class Outbox:
         self._refused: deque[tuple[Any, ...]] = deque()
         self._pumping = False
         self._log = log.bind(part="outbox")
-        self._written = {
-            name: metrics.EVENTS_WRITTEN.labels(name) for name in ("tasks.results", "tasks.progress", "dead.letters")
-        }
+        self._written = {name: metrics.EVENTS_WRITTEN.labels(name) for name in ("tasks.results", "dead.letters")}
 
     @property
     def waiting(self) -> int:

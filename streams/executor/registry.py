@@ -21,7 +21,7 @@ class Registry:
 
     async def start(self) -> None:
         """Returns when every definition of now is known."""
-        self._followed = registry.Registry(self._settings, self._pass_on)
+        self._followed = registry.Registry(self._settings, [registry.AGENTS], self._pass_on)
         await asyncio.to_thread(self._followed.wait_ready)
 
     async def stop(self) -> None:

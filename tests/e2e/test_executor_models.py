@@ -59,6 +59,14 @@ def test_a_model_answers(with_model: Settings, dispatch: Dispatch, api: Messages
     assert streamed == done["output"]
 
 
+def test_a_model_costs_what_the_settings_say(with_model: Settings, dispatch: Dispatch, api: MessagesApi) -> None:
+    dispatch.agent("priced", runner="anthropic", model="mine")
+    with running_host(dataclasses.replace(with_model, model_prices={"mine": (2.0, 10.0)})):
+        dispatch.await_instances("priced")
+        dispatch.run("priced-1", "priced")
+        assert dispatch.await_result("priced-1", "step")["cost_usd_micros"] == 20 * 2 + 30 * 10
+
+
 def test_a_step_is_not_bought_twice_by_a_crash(with_model: Settings, dispatch: Dispatch, api: MessagesApi) -> None:
     dispatch.agent("pays", runner="anthropic")
     with running_host(with_model) as first:

@@ -20,11 +20,12 @@ class Stuck:
 
     def __init__(self, topic: str, done: int) -> None:
         self.partition, self.handled, self.done = 0, 0, {topic: done}
+        self.positions = self.done
 
 
 def line_with(settings: Settings, topic: str, shard: Stuck, folder: Path) -> Line:
     fast = Settings(kafka_bootstrap=settings.bootstrap, watchdog_s=1.5, state_dir=str(folder))
-    line = Line(fast, "watched", 0, [topic], LOG, lambda: None)
+    line = Line(fast, "watched", 0, [topic], LOG, lambda partition: None)
     line.shards[0] = shard
     return line
 

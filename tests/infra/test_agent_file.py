@@ -59,7 +59,7 @@ def test_a_file_says_everything(write):
 def test_little_is_needed(write):
     agent = parse(write("---\ndescription: Helps.\n---\nHelp."))
     assert (agent["role"], agent["runner"], agent["instances"], agent["model"]) == ("standard", "auto", 1, None)
-    assert agent["keywords"] == []
+    assert (agent["keywords"], agent["max_tokens"]) == ([], 0)
 
 
 def test_windows_files_are_files_too(write):

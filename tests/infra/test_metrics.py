@@ -9,6 +9,7 @@ from infra.settings import Settings
 from tests.support.ports import free_ports
 
 SOURCE = Path(metrics.__file__).read_text().splitlines()
+ROOT = Path(metrics.__file__).parents[1]
 
 
 def test_each_metric_stands_under_a_comment() -> None:
@@ -18,6 +19,12 @@ def test_each_metric_stands_under_a_comment() -> None:
         above = SOURCE[place - 1]
         paired = re.match(r"[A-Z_]+ = ", above)  # two that are explained together
         assert above.startswith("# ") or paired, SOURCE[place]
+
+
+def test_each_metric_is_set_somewhere() -> None:
+    declared = {match[1] for line in SOURCE if (match := re.match(r"([A-Z_]+) = (?:Counter|Gauge|Histogram)\(", line))}
+    users = [path.read_text() for room in ("infra", "streams") for path in (ROOT / room).rglob("*.py")]
+    assert declared - set(re.findall(r"\bmetrics\.([A-Z_]+)\b", "\n".join(users))) == set()
 
 
 def test_ports_of_processes_do_not_meet() -> None:

@@ -51,8 +51,8 @@ def line(tmp_path):
 def follow(line):
     followers = []
 
-    def following():
-        followers.append(Registry(line.settings))
+    def following(**over):
+        followers.append(Registry(line.settings, **over))
         followers[-1].wait_ready(20)
         return followers[-1]
 
@@ -128,8 +128,22 @@ def test_an_empty_registry_is_ready(follow):
 def test_a_deleted_key_is_forgotten(line, follow):
     line.define(agent("a"))
     line.write(AGENTS, "a", None)
+    line.write(AGENTS, b"\xff", None)  # no text, so no key of ours
     line.define(agent("b"))
     assert set(follow().agents) == {"b"}
+
+
+def test_a_follower_of_agents_tells_each_change_and_hears_of_nothing_else(line, follow):
+    changes = []
+    line.define(agent("a"))
+    line.write(AGENTS, "a", b"nonsense")
+    line.write(POOLS, "a", encode("PoolStatus", pool("a")))
+    registry = follow(topics=[AGENTS], on_change=changes.append)
+    assert changes == ["a"]
+    line.define(agent("b"))
+    line.define(agent("a") | {"removed": True})
+    until(lambda: sorted(changes) == ["a", "a", "b"])
+    assert (set(registry.agents), registry.pools) == ({"b"}, {})
 
 
 def test_records_that_make_no_sense_are_passed_over(line, follow):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.settings import (
+    BALANCERS,
     DEFAULTS,
     FIELDS,
     MASK,
@@ -19,8 +20,10 @@ from infra.settings import (
     explain_settings,
     load_settings,
 )
+from processors import balancing
 
 ROOT = Path(__file__).parents[2]
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
 def load(folder: Path, toml: str = "", **environ: str) -> Settings:
@@ -67,6 +70,11 @@ def test_settings_do_not_change() -> None:
         ("", {"HEADWAY_BALANCER": "best"}, "balancer = 'best' .* one of weighted_round_robin, round_robin"),
         ("", {"HEADWAY_TENANT_WEIGHTS": "acme"}, "tenant_weights .* acme=3,other=1"),
         ("", {"HEADWAY_TENANT_WEIGHTS": "acme=0"}, "tenant_weights .* above 0"),
+        ("", {"HEADWAY_MODEL_PRICES": "claude-x=1"}, "model_prices .* claude-x=1/5"),
+        ("", {"HEADWAY_MODEL_PRICES": "claude-x=1/2/3"}, "model_prices .* dollars per million tokens"),
+        ("", {"HEADWAY_MODEL_PRICES": "claude-x=-1/5"}, "model_prices .* input/output"),
+        ("", {"HEADWAY_MODEL_PRICES": "=1/5"}, "model_prices .* input/output"),
+        ("[model_prices]\nclaude-x = 1.5\n", {}, "model_prices .* input/output"),
         ("", {"HEADWAY_HEARTBEAT_S": "5"}, "heartbeat_s = 5.0 .* lease_s = 10.0.* a third"),
         ("", {"HEADWAY_KAFKA_SECURITY_PROTOCOL": "SSL"}, "needs kafka_bootstrap"),
         ("", {"HEADWAY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs kafka_sasl_mechanism"),
@@ -84,6 +92,22 @@ def test_refusal_names_the_setting_and_what_it_takes(
 @pytest.mark.parametrize("text", ["acme=3, other=1.5", '{"acme": 3, "other": 1.5}'])
 def test_weights_are_written_in_two_ways(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, HEADWAY_TENANT_WEIGHTS=text).tenant_weights == {"acme": 3.0, "other": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ"),
+    [
+        ("", {"HEADWAY_MODEL_PRICES": "claude-x=1/5, y=0.25/15"}),
+        ("", {"HEADWAY_MODEL_PRICES": '{"claude-x": "1/5", "y": "0.25/15"}'}),
+        ('[model_prices]\nclaude-x = "1/5"\ny = "0.25 / 15"\n', {}),
+    ],
+)
+def test_prices_are_written_in_three_ways(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
+    assert load(tmp_path, toml, **environ).model_prices == {"claude-x": (1.0, 5.0), "y": (0.25, 15.0)}
+
+
+def test_every_balancer_can_be_set() -> None:
+    assert sorted(BALANCERS) == sorted(balancing.BALANCERS)
 
 
 def test_explanation_names_sources_and_masks_secrets(tmp_path: Path) -> None:
@@ -112,10 +136,13 @@ def test_secret_is_not_shown_when_refused(tmp_path: Path) -> None:
 @given(
     queue_max=st.integers(1, 10**9),
     aging_s=st.floats(0, 1e9),
-    weights=st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.floats(0.001, 1e6)),
+    weights=st.dictionaries(NAMES, st.floats(0.001, 1e6)),
+    prices=st.dictionaries(NAMES, st.tuples(st.floats(0, 1e6), st.floats(0, 1e6))),
 )
-def test_child_process_sees_the_same_settings(queue_max: int, aging_s: float, weights: dict[str, float]) -> None:
-    settings = Settings(queue_max=queue_max, aging_s=aging_s, tenant_weights=weights)
+def test_child_process_sees_the_same_settings(
+    queue_max: int, aging_s: float, weights: dict[str, float], prices: dict[str, tuple[float, float]]
+) -> None:
+    settings = Settings(queue_max=queue_max, aging_s=aging_s, tenant_weights=weights, model_prices=prices)
     assert load_settings(as_env(settings), Path("/nonexistent")) == settings
 
 
@@ -126,6 +153,7 @@ def test_nothing_else_reads_the_environment() -> None:
         path
         for room in ("schemas", "processors", "infra", "streams", "gateway", "lab")
         for path in (ROOT / room).rglob("*.py")
+        if "peers" not in path.parts  # programs of their own, that know nothing of us
     ]
     readers = [
         str(path) for path in sources if path.name != "settings.py" and any(call in path.read_text() for call in calls)

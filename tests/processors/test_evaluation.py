@@ -13,7 +13,7 @@ CODE = "Write a Python function that parses ISO dates"
 
 
 def judge(text, output, redos=0, redos_max=1):
-    return evaluate(task(text), {"output": output}, redos + 1, redos, redos_max)
+    return evaluate(task(text), {"output": output}, redos, redos_max)
 
 
 GOOD = [

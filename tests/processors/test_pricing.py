@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.pricing import PRICES, Price, cost_usd_micros, price_of, tokens_in_at_most
+from processors.pricing import PRICES, Price, cost_usd_micros, price_of, tokens_in_at_most, with_own
 
 
 def test_a_call_costs_its_tokens() -> None:
@@ -29,6 +29,14 @@ def test_an_unknown_model_is_the_dearest(name: str) -> None:
 
 def test_prices_can_be_given() -> None:
     assert cost_usd_micros("mine", 2_000_000, 0, {"mine": Price(7, 9)}) == 14
+
+
+def test_own_prices_go_before_the_list_and_are_in_dollars() -> None:
+    prices = with_own({"mine": (0.25, 30.0), "claude-haiku-4-5": (2.0, 10.0)})
+    assert price_of("mine", prices) == Price(250_000, 30_000_000)
+    assert price_of("claude-haiku-4-5-20251001", prices) == Price(2_000_000, 10_000_000)
+    assert price_of("claude-opus-5", prices) == PRICES["claude-opus-5"]
+    assert price_of("nobody-knows", prices) == Price(15_000_000, 75_000_000)
 
 
 @pytest.mark.parametrize("text", ["", "plain English words", "日本語の文章です", "{}[]();" * 50])

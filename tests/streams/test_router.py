@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from processors.admission import TASK_BYTES_MAX, Limits
 from processors.routing import Index
@@ -37,6 +38,17 @@ def test_an_id_handed_in_again_gets_no_second_decision_also_after_a_crash():
     after = desk()
     after.restore({w.key: w.value for w in written if w.topic == LOG}, 1)
     assert submit(after, "a") == []
+
+
+def test_decisions_are_counted_by_agent_and_refusals_apart():
+    def counted() -> list[float]:
+        names = [("headway_decisions_total", {"agent_id": "writer"}), ("headway_unroutable_total", {})]
+        return [REGISTRY.get_sample_value(name, labels) or 0 for name, labels in names]
+
+    target, before = desk(), counted()
+    submit(target, "fit")
+    submit(target, "unfit", agent_id="nobody")
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1]
 
 
 def test_remembered_ids_are_bounded_and_leave_the_log():

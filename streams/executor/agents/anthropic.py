@@ -8,7 +8,7 @@ import anthropic
 from infra import metrics
 from infra.budget import Budget, Busy, CapReached, Reservation, StoreDown
 from infra.settings import Settings
-from processors.pricing import PRICES, cost_usd_micros, tokens_in_at_most
+from processors.pricing import cost_usd_micros, tokens_in_at_most, with_own
 from streams.executor.work import Answer, Permanent, Retryable, Work
 
 _SILENCE_S = 60.0
@@ -41,6 +41,7 @@ class Anthropic:
         if not settings.anthropic_api_key:
             raise Permanent("no key for the Anthropic API: set ANTHROPIC_API_KEY, or the agent's runner to simulated")
         self._settings = settings
+        self._prices = with_own(settings.model_prices)
         self._budget = Budget(settings)
         self._client = anthropic.AsyncAnthropic(
             api_key=settings.anthropic_api_key,
@@ -67,7 +68,7 @@ class Anthropic:
                     raise
                 await self._pause_or_give_up(call.model, error)
                 continue
-            answer = _answer_of(call.model, message)
+            answer = self._answer_of(call.model, message)
             await self._settle(reservation, answer)
             await self._budget.answered(call.model)
             if message.stop_reason == "refusal":
@@ -86,7 +87,7 @@ class Anthropic:
         if definition["prompt"]:
             request["system"] = definition["prompt"]
         tokens_in = tokens_in_at_most(text, definition["prompt"])
-        cost = cost_usd_micros(model, tokens_in, tokens_out)
+        cost = cost_usd_micros(model, tokens_in, tokens_out, self._prices)
         return _Call(request, model, Answer("", model, tokens_in, tokens_out, cost))
 
     # -- the budget -------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ class Anthropic:
     async def _settle(self, reservation: Reservation, bill: Answer) -> None:
         await self._budget.settle(reservation, bill.cost_usd_micros, bill.tokens_in + bill.tokens_out)
         if bill.model:
-            label = _label(bill.model)
+            label = self._label(bill.model)
             metrics.MODEL_TOKENS.labels(label, "input").inc(bill.tokens_in)
             metrics.MODEL_TOKENS.labels(label, "output").inc(bill.tokens_out)
             metrics.MODEL_COST.labels(label).inc(bill.cost_usd_micros / 1e6)
@@ -145,17 +146,20 @@ class Anthropic:
             outcome = str(error.status_code)
             raise
         finally:
-            metrics.MODEL_REQUESTS.labels(_label(call.model), outcome).inc()
-            metrics.MODEL_REQUEST.labels(_label(call.model)).observe(time.monotonic() - started)
+            metrics.MODEL_REQUESTS.labels(self._label(call.model), outcome).inc()
+            metrics.MODEL_REQUEST.labels(self._label(call.model)).observe(time.monotonic() - started)
 
+    def _answer_of(self, model: str, message: Any) -> Answer:
+        usage = message.usage
+        # Reading and writing the API's cache is priced like plain input; we do not ask for it.
+        tokens_in = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        text = "".join(block.text for block in message.content if block.type == "text")
+        cost = cost_usd_micros(model, tokens_in, usage.output_tokens, self._prices)
+        return Answer(text, model, tokens_in, usage.output_tokens, cost)
 
-def _answer_of(model: str, message: Any) -> Answer:
-    usage = message.usage
-    # Reading and writing the API's cache is priced like plain input; we do not ask for it.
-    tokens_in = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-    text = "".join(block.text for block in message.content if block.type == "text")
-    cost = cost_usd_micros(model, tokens_in, usage.output_tokens)
-    return Answer(text, model, tokens_in, usage.output_tokens, cost)
+    def _label(self, model: str) -> str:
+        """The model for a metric; anybody may name any model in a task, so unknown ones are one."""
+        return model if model in self._prices else "other"
 
 
 def _may_cost(error: BaseException) -> bool:
@@ -183,8 +187,3 @@ def _words(error: Exception) -> str:
 
 def _store_down(error: StoreDown) -> Retryable:
     return Retryable(f"{error}; no model is called without it", _STORE_RETRY_MS)
-
-
-def _label(model: str) -> str:
-    """The model for a metric; anybody may name any model in a task, so unknown ones are one."""
-    return model if model in PRICES else "other"
