@@ -114,11 +114,12 @@ class FairQueue:
             del self._buckets[bucket.tenant, bucket.priority]
             return
         queued_at = bucket.waiting[0][0]
-        level = max(1, bucket.priority - max(0, now - queued_at) // self._aging_us)
+        aged = max(0, now - queued_at) // self._aging_us if self._aging_us else 0
+        level = max(1, bucket.priority - aged)
         self._sequence += 1
         service = max(self._served.get(bucket.tenant, 0.0), self._clock)
         heappush(self._levels[level], (service, queued_at, self._sequence, bucket, bucket.version))
-        if level > 1:
+        if level > 1 and self._aging_us:
             promoted_at = queued_at + (bucket.priority - level + 1) * self._aging_us
             heappush(self._promotions, (promoted_at, self._sequence, bucket, bucket.version))
 

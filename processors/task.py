@@ -1,6 +1,7 @@
 """One task as the dispatcher remembers it, and its way to and from the log that brings it back after a crash."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.codec import decode_as
 from schemas.events import DispatchRecord, ItemOutcome, Phase, RoutingDecision, Step, TaskSubmitted
@@ -49,7 +50,8 @@ class Task:
     """Host and incarnation that last said it has the attempt in hand."""
 
     def submission(self) -> TaskSubmitted:
-        return decode_as("TaskSubmitted", self.raw)  # type: ignore[return-value]
+        submitted: TaskSubmitted = decode_as("TaskSubmitted", self.raw)
+        return submitted
 
     def to_record(self) -> DispatchRecord:
         return {
@@ -99,7 +101,7 @@ class Task:
 
     @classmethod
     def from_record(cls, record: DispatchRecord) -> "Task":
-        fields = dict(record)
+        fields: dict[str, Any] = dict(record)
         raw = record["task"]
         del fields["task"]
         submission = decode_as("TaskSubmitted", raw)
@@ -111,7 +113,7 @@ class Task:
             item_index=submission["item_index"],
             timeout_ms=submission["timeout_ms"],
             submitted_at=submission["submitted_at"],
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
 
 

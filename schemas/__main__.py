@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from schemas import generate
 from schemas.evolution import Unacceptable, add, check
@@ -39,11 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if problems else 0
 
 
-def _add(folder: Path, event: str, fields: list[object], remove: list[str]) -> int:
+def _add(folder: Path, event: str, fields: list[Any], remove: list[str]) -> int:
     try:
         if not all(isinstance(field, dict) for field in fields):
             raise Unacceptable('--field takes an object: {"name": …, "type": …, "default": …, "doc": …}')
-        entry = add(folder, event, fields, remove)  # type: ignore[arg-type]
+        entry = add(folder, event, fields, remove)
     except Unacceptable as error:
         print(f"not added: {error}", file=sys.stderr)
         return 1

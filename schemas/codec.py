@@ -68,14 +68,15 @@ class Codec:
         body = BytesIO(data)
         body.seek(5)
         try:
-            value = schemaless_reader(body, writer, None if writer is newest else newest)
+            value: Any = schemaless_reader(body, writer, None if writer is newest else newest)
         except Exception as error:  # fastavro has no error of its own for broken bytes
             raise BadMessage(f"the body is no {event}: {type(error).__name__} {error}".strip()) from None
         if body.tell() != len(data):
             raise BadMessage(f"{len(data) - body.tell()} bytes too many after the {event}")
-        return event, value  # type: ignore[return-value]
+        return event, value
 
-    def decode_as(self, event: str, data: bytes | None) -> dict[str, Any]:
+    def decode_as(self, event: str, data: bytes | None) -> Any:
+        """The fields, which are the TypedDict of that name; BadMessage when another event came."""
         found, value = self.decode(data)
         if found != event:
             raise BadMessage(f"holds a {found} where a {event} belongs")

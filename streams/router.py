@@ -54,7 +54,7 @@ class RouteDesk:
             self._decided.add(task_id)
 
     def handle(self, topic: str, value: bytes | None, now: int) -> None:
-        task: TaskSubmitted = decode_as("TaskSubmitted", value)  # type: ignore[assignment]
+        task: TaskSubmitted = decode_as("TaskSubmitted", value)
         task_id = task["task_id"]
         if task_id in self._decided:
             metrics.REPEATS.labels(topic).inc()

@@ -42,9 +42,9 @@ def demo(once: bool) -> None:
     with _line(settings) as started_here:
         good = _run_batch(settings)
         if started_here and not once:
-            say("\nThe line stays up until Ctrl-C.")
-            # Here Ctrl-C is the ordinary end, and no mishap.
+            # From here on Ctrl-C is the ordinary end, and no mishap.
             with suppress(KeyboardInterrupt):
+                say("\nThe line stays up until Ctrl-C.")
                 _stay(settings)
     if not good:
         sys.exit(1)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from infra.registry import load
 from infra.settings import Settings
@@ -42,7 +43,7 @@ class RoundResult:
     stuck: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
-    verdict: dict[str, object] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
     """Of `headway verify`, over all rounds so far."""
 
     @property
@@ -148,8 +149,8 @@ class Campaign:
         result.stuck = self._watcher.open()
         result.duplicated = self._watcher.ledger.repeated
         result.verdict = self._line.verify()
-        result.lost = list(result.verdict["lost_ids"])  # type: ignore[call-overload]
-        result.duplicated = sorted({*result.duplicated, *result.verdict["duplicated_ids"]})  # type: ignore[misc]
+        result.lost = list(result.verdict["lost_ids"])
+        result.duplicated = sorted({*result.duplicated, *result.verdict["duplicated_ids"]})
         if not until(lambda: all(row["state"] == "ready" for row in self._line.processes()), _HEALED_S):
             raise RuntimeError(f"processes are not back: {self._line.processes()}")
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -73,7 +74,7 @@ class Watcher:
                     with suppress(BadMessage):
                         self._notice(*decode(message.value()), arrived_at)
 
-    def _notice(self, event: str, value: dict, arrived_at: float) -> None:  # type: ignore[type-arg]
+    def _notice(self, event: str, value: dict[str, Any], arrived_at: float) -> None:
         shown = sign(event, value, self._settings.partitions)
         with self._lock:
             if event == "TaskOutcome":

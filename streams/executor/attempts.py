@@ -94,7 +94,7 @@ class Attempts:
             if watermark is not None:
                 watermark.take(offset)
             try:
-                assigned: TaskAssigned = decode_as("TaskAssigned", message.value())  # type: ignore[assignment]
+                assigned: TaskAssigned = decode_as("TaskAssigned", message.value())
                 self._take(assigned, partition, offset)
             except BadMessage as error:
                 self._set_aside(message, str(error))
@@ -226,7 +226,7 @@ class Attempts:
     async def _begin(self, attempt: Attempt) -> Work:
         assigned = attempt.assigned
         try:
-            task: TaskSubmitted = decode_as("TaskSubmitted", assigned["task"])  # type: ignore[assignment]
+            task: TaskSubmitted = decode_as("TaskSubmitted", assigned["task"])
         except BadMessage as error:
             raise Permanent(f"the task in the assignment cannot be read: {error}") from error
         definition = await self._registry.find(assigned["agent_id"], _FIND_S)

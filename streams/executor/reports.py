@@ -1,6 +1,6 @@
 """The events a host writes about an attempt, as plain dicts."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.events import ProgressKind, ResultKind, Step, TaskAssigned, TaskProgress, TaskResult
 from streams.executor.clock import now_us
@@ -38,7 +38,8 @@ def result(
 ) -> TaskResult:
     """`bought`: what was paid for since the report before this one."""
     what = f"step/{steps[0]['name']}" if steps else end.kind
-    event: dict[str, Any] = {
+    spent = bought or _NOTHING
+    return {
         "event_id": f"{assigned['task_id']}/{assigned['attempt']}/{what}",
         "task_id": assigned["task_id"],
         "session_id": assigned["session_id"],
@@ -58,9 +59,10 @@ def result(
         "retry_after_ms": end.retry_after_ms,
         "model": end.model,
         "steps": steps or [],
+        "tokens_in": spent["tokens_in"],
+        "tokens_out": spent["tokens_out"],
+        "cost_usd_micros": spent["cost_usd_micros"],
     }
-    event |= bought or _NOTHING
-    return event  # type: ignore[return-value]
 
 
 def progress(

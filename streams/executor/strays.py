@@ -55,7 +55,7 @@ class Strays:
         if message is None or message.error() is not None:
             return
         try:
-            assigned: TaskAssigned = decode_as("TaskAssigned", message.value())  # type: ignore[assignment]
+            assigned: TaskAssigned = decode_as("TaskAssigned", message.value())
         except BadMessage:
             return  # the owner of the partition sets it aside
         if assigned["kind"] == "cancel":

@@ -5,11 +5,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import psutil
 import pytest
 
 from infra import kafka, stack
+from infra.metrics import port_offset
 from infra.settings import Settings
 from schemas.codec import decode_as
 from tests.support.running import running_line, running_service, settings_in
@@ -121,6 +123,21 @@ def test_a_cancel_reaches_a_running_agent_in_under_a_second(tasks):
     took_s = time.monotonic() - asked
     assert results and tasks.outcome(task_id)["status"] == "cancelled"
     assert took_s < 1.0
+
+
+def test_what_the_line_does_stands_in_its_metrics(slow_line, tasks):
+    def told(service: str, *names: str) -> bool:
+        with urlopen(f"http://127.0.0.1:{slow_line.metrics_port + port_offset(service, 0)}/metrics") as answer:
+            text = answer.read().decode()
+        return all(f"\nheadway_{name}" in text for name in names)
+
+    assert tasks.outcome(tasks.submit("counted", agent_id="doc-writer"))["status"] == "completed"
+    lag = 'lag_records{partition="0",topic='
+    until(lambda: told("router", 'decisions_total{agent_id="doc-writer"}', "unroutable_total", lag), 20)
+    done = 'outcomes_total{agent_id="doc-writer",status="completed"}'
+    judged = 'quality_bucket{agent_id="doc-writer"'
+    written = 'events_written_total{topic="tasks.outcomes"}'
+    until(lambda: told("dispatcher", done, judged, written, 'slots{pool="doc-writer"}', lag), 20)
 
 
 @pytest.mark.parametrize("victim", ["router-0", "dispatcher-0", "executor-0"])

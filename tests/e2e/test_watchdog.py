@@ -25,7 +25,7 @@ class Stuck:
 
 def line_with(settings: Settings, topic: str, shard: Stuck, folder: Path) -> Line:
     fast = Settings(kafka_bootstrap=settings.bootstrap, watchdog_s=1.5, state_dir=str(folder))
-    line = Line(fast, "watched", 0, [topic], LOG, lambda partition: None)
+    line = Line(fast, "router", 0, [topic], LOG, lambda partition: None)
     line.shards[0] = shard
     return line
 

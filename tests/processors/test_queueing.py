@@ -119,3 +119,10 @@ def test_discarded_tasks_do_not_pile_up():
         queue.discard(f"t{i}")
     assert len(queue) == 1 and sum(len(b.waiting) for b in queue._buckets.values()) < 3000
     assert queue.pop(2) == "keep"
+
+
+def test_without_aging_priorities_never_change():
+    queue = FairQueue(0, {})
+    queue.push("old and low", "a", 9, 0, 0)
+    queue.push("new and high", "a", 8, 10**12, 10**12)
+    assert [queue.pop(10**12), queue.pop(10**12)] == ["new and high", "old and low"]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from infra import stack
 from infra.settings import Settings, as_env
@@ -20,10 +21,10 @@ STAND_IN = Path(__file__).parent / "stand_in"  # a folder whose `streams` packag
 PORTS = 40
 
 
-def settings_in(folder: Path, **over: object) -> Settings:
+def settings_in(folder: Path, **over: Any) -> Settings:
     """Settings with all ports free, made for tests: quick simulated agents, quick retries, small heap."""
     port = free_ports(PORTS)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "state_dir": str(folder),
         "kafka_port": port,
         "kafka_controller_port": port + 1,
@@ -37,7 +38,7 @@ def settings_in(folder: Path, **over: object) -> Settings:
         "lease_s": 3.0,
         "drain_s": 5.0,
     }
-    return Settings(**values | over)  # type: ignore[arg-type]
+    return Settings(**values | over)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Scene:
         self.attempts.assigned({0: Start(0, 0, 0, closed=False)})
 
     def take(self, offset: int, task_id: str, **over: Any) -> None:
-        self.attempts.take([FakeMessage(offset, encode("TaskAssigned", assignment(task_id, **over)))])  # type: ignore[list-item]
+        self.attempts.take([FakeMessage(offset, encode("TaskAssigned", assignment(task_id, **over)))])
 
     async def settle(self) -> None:
         for _ in range(10):
@@ -285,7 +285,7 @@ async def test_external_agents_and_unknown_ones() -> None:
 )
 async def test_bad_messages_are_set_aside_whole(value: bytes | None) -> None:
     scene = Scene()
-    scene.attempts.take([FakeMessage(0, value)])  # type: ignore[list-item]
+    scene.attempts.take([FakeMessage(0, value)])
     (topic, letter), *_ = scene.outbox.sent
     assert (topic, letter["payload"], letter["offset"]) == ("dead.letters", value or b"", 0)
     assert scene.position == 0

@@ -28,7 +28,7 @@ def work_with(told: Told, steps: list[Any] | None = None) -> Work:
     assigned: Any = {"steps": steps or [], "task_id": "t", "attempt": 1, "skill": "light", "feedback": None}
     definition: Any = {"agent_id": "a"}
     task: Any = submission("t")
-    return Work(assigned, task, definition, told)  # type: ignore[arg-type]
+    return Work(assigned, task, definition, told)
 
 
 async def buy() -> Answer:
