@@ -185,6 +185,9 @@ class Shard:
             transactional_id=f"headway-{self._service}-{self.partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             linger_ms=0,
+            # Asked too soon, the coordinator is still ending the last transaction; librdkafka would wait 100 ms.
+            retry_backoff_ms=10,
+            retry_backoff_max_ms=100,
         )
         self._producer.init_transactions(_ANSWER_S)
         newest: dict[str, bytes] = {}
