@@ -52,7 +52,7 @@ PARTITIONS = Gauge("headway_partitions", "Partitions in hand", ["topic"])
 # --- router ------------------------------------------------------------------------------------------------------
 
 # Decisions by chosen agent, none for a task with items. A shift nobody planned: agents changed or lost their health;
-# `headway explain` a task.
+# `headway task` a task.
 DECISIONS = Counter("headway_decisions", "Routing decisions", ["agent_id"])
 
 # Seconds of one decision. A rise: too many agents or skills to compare.
@@ -82,14 +82,14 @@ SLOTS = Gauge("headway_slots", "Slots of healthy instances", ["pool"])
 INSTANCES = Gauge("headway_instances", "Instances with a fresh heartbeat", ["pool"])
 
 # Attempts taken back: cancelled, over their time, or without word from their host. A rise without cancels: hosts die or
-# stall, or task_timeout_s is too short; `headway explain` a task.
+# stall, or task_timeout_s is too short; `headway task` a task.
 TAKEN_BACK = Counter("headway_attempts_taken_back", "Attempts taken back", ["pool"])
 
 # Attempts after the first of a task. A rise: failures that may pass, poor answers, or hosts that die.
 ATTEMPTS_AGAIN = Counter("headway_attempts_again", "Attempts after the first", ["pool"])
 
 # Terminal outcomes; no agent: a task with items, or one that no agent gets. Rise of failed, expired, refused or
-# dead_lettered: `headway dlq list`, `headway explain`.
+# dead_lettered: `headway dlq list`, `headway task`.
 OUTCOMES = Counter("headway_outcomes", "Terminal outcomes", ["agent_id", "status"])
 
 # Seconds from submission to the terminal outcome. A rise: compare with wait and attempt times to see which part.

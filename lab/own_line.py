@@ -83,19 +83,19 @@ def own_settings(state: Path, **over: Any) -> Settings:
 @contextmanager
 def running(settings: Settings) -> Iterator[OwnLine]:
     """A fresh line without any data of an earlier run; it is taken down at the end, whatever happens."""
-    with _alone(settings.state):
+    with alone(settings.state):
         yield from _running(settings)
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Two runs in one folder would take each other's line down."""
-    state.parent.mkdir(parents=True, exist_ok=True)
-    with state.with_suffix(".lock").open("w") as lock:
+def alone(folder: Path) -> Iterator[None]:
+    """Two runs in one folder would take each other's line down, and spoil each other's figures."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.exit(f"another run uses {state}: wait for its end, or stop it")
+            sys.exit(f"another run uses {folder}: wait for its end, or stop it")
         yield
 
 

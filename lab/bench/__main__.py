@@ -1,8 +1,5 @@
 """`python -m lab.bench [line|queue|fairness|memory|all]`: measures, prints, keeps the figures and writes them down."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +7,7 @@ import click
 
 from lab.bench import fairness, line, memory, queue
 from lab.circumstances import circumstances, keep, write_section
+from lab.own_line import alone
 
 FOLDER = Path(".headway/bench").absolute()
 RESULTS = Path(".headway/bench.json")
@@ -28,7 +26,7 @@ TITLES = {
 @click.option("--quick", is_flag=True, help="Far less of everything: to see that it works, not for figures.")
 @click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md; never when quick.")
 def main(what: str, rounds: int, quick: bool, docs: bool) -> None:
-    with _alone():
+    with alone(FOLDER):
         _measure(what, rounds, quick, docs)
 
 
@@ -44,18 +42,6 @@ def _measure(what: str, rounds: int, quick: bool, docs: bool) -> None:
         if docs and not quick:
             where = f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}."
             write_section(TITLES[name], f"{where}\n\n{text}")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two at once would take each other's line down, and spoil each other's figures."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.ClickException(f"a benchmark runs already in {FOLDER}; wait for its end") from None
-        yield
 
 
 def _run(name: str, rounds: int, quick: bool) -> tuple[dict[str, Any], str]:
