@@ -84,6 +84,9 @@ def _archive_option() -> list[str]:
 def _jvm(heap_mb: int) -> tuple[str, ...]:
     return (
         java(),
+        # The quick compiler only: on few cores the thorough one takes minutes of their time, and makes up for it in none
+        # of our measurements (throughput after 40,000 tasks is still a fifth higher without it).
+        "-XX:TieredStopAtLevel=1",
         "-Xms128m",
         f"-Xmx{heap_mb}m",
         # Out of memory ends the process, and the supervisor starts a fresh one.

@@ -15,6 +15,7 @@ from lab.own_line import OwnLine, own_settings, running
 
 STATE = Path(".headway/chaos")
 RESULTS = Path(".headway/chaos.json")
+TITLE = "Crash campaign, {} of each service"
 SHOWN_MAX = 3
 """Tasks in trouble whose story is printed."""
 
@@ -22,10 +23,10 @@ SHOWN_MAX = 3
 @click.command(help=__doc__)
 @click.option("--rounds", default=20, show_default=True, help="Rounds; each hurts one to four processes.")
 @click.option("--tasks", "count", default=2000, show_default=True, help="Tasks of a round, at the least.")
-@click.option("--rate", default=100.0, show_default=True, help="Tasks a second.")
+@click.option("--rate", default=250.0, show_default=True, help="Tasks a second.")
 @click.option("--seed", default=1, show_default=True, help="The same seed does the same harm to the same tasks.")
 @click.option("--first", default=1, show_default=True, help="Round to begin with, to repeat one of a campaign.")
-@click.option("--processes", default=2, show_default=True, help="Routers, dispatchers and executors each.")
+@click.option("--processes", default=1, show_default=True, help="Routers, dispatchers and executors each.")
 @click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md.")
 def main(rounds: int, count: int, rate: float, seed: int, first: int, processes: int, docs: bool) -> None:
     results: list[RoundResult] = []
@@ -42,10 +43,11 @@ def main(rounds: int, count: int, rate: float, seed: int, first: int, processes:
             runs.close()
     click.echo(table(results))
     about = circumstances() | {"seed": str(seed), "processes": str(processes)}
-    keep(RESULTS, {"passed": passed(results), **about, "rounds": [asdict(result) for result in results]})
+    title = TITLE.format("one process" if processes == 1 else f"{processes} processes")
+    keep(RESULTS, {title: {"passed": passed(results), **about, "rounds": [asdict(result) for result in results]}})
     if docs:
-        command = f"python -m lab.chaos --rounds {rounds} --tasks {count} --seed {seed}"
-        write_section("Crash campaign", page(results, about, command))
+        command = f"python -m lab.chaos --rounds {rounds} --tasks {count} --rate {rate:g} --seed {seed}"
+        write_section(title, page(results, about, f"{command} --processes {processes}"))
     sys.exit(0 if passed(results) else 1)
 
 

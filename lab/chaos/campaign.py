@@ -115,7 +115,7 @@ class Campaign:
         number = signal.SIGKILL if fault.kind == "kill" else signal.SIGSTOP
         recovery = self._watcher.strike(fault.target, lambda: os.kill(pid, number))
         if fault.kind == "pause":
-            threading.Timer(fault.pause_s, _wake, [pid]).start()
+            threading.Timer(fault.pause_s, self._watcher.wake, [pid]).start()
         elif fault.target == "supervisor":
             thread = threading.Thread(target=self._resurrect)
             thread.start()
@@ -164,10 +164,3 @@ def told(strike: Strike) -> str:
     stage, partition = recovery.slowest or ("", 0)
     every = f"in every partition after {recovery.seconds:.1f} s (last: {stage} {partition})"
     return f"first work after {first_s:.1f} s, {every}"
-
-
-def _wake(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGCONT)
-    except ProcessLookupError:  # it was killed as well
-        return

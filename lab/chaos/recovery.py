@@ -2,6 +2,9 @@
 
 An event proves that a stage works in one partition when its own time is after the fault: what a process did before it
 died may still arrive later, and proves nothing. A stage has recovered when every partition with work has shown it.
+
+The time counts from the harm; when something else is hurt, or a paused process wakes, before the recovery was seen, it
+counts from then, for nobody could tell whose fault the rest was.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,6 +50,7 @@ class Recovery:
     target: str
     struck_at: float
     missing: set[tuple[str, int]]
+    counts_from: float
     first_at: float | None = None
     all_at: float | None = None
     slowest: tuple[str, int] | None = None
@@ -56,7 +60,12 @@ class Recovery:
     def of(cls, target: str, struck_at: float, work: Iterable[tuple[str, int]]) -> "Recovery":
         """`work`: stages and partitions that have work."""
         stages = STAGES.get(target.split("-")[0], ALL_STAGES)
-        return cls(target, struck_at, {place for place in work if place[0] in stages})
+        return cls(target, struck_at, {place for place in work if place[0] in stages}, struck_at)
+
+    def disturb(self, at: float) -> None:
+        """Something else was hurt, or a pause ended."""
+        if self.missing:
+            self.counts_from = at
 
     def notice(self, shown: Sign, arrived_at: float) -> None:
         place = (shown.stage, shown.partition)
@@ -71,7 +80,7 @@ class Recovery:
     @property
     def seconds(self) -> float | None:
         """Until every partition worked again; None while it has not."""
-        return None if self.all_at is None else self.all_at - self.struck_at
+        return None if self.all_at is None else self.all_at - self.counts_from
 
 
 @dataclass

@@ -29,12 +29,12 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
     strikes = sum(len(result.strikes) for result in results)
     lost, duplicated, stuck = (sum(map(len, column)) for column in _troubles(results))
     lines = [
-        f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}, "
-        f"{about['processes']} routers, dispatchers and executor hosts each.",
+        f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}.",
         "",
         f"{len(results)} rounds, {strikes} strikes, {total:,} tasks handed in: **{lost} lost, {duplicated} duplicated, "
-        f"{stuck} stuck**. The time counts from the harm until every partition with work was seen working again; "
-        f"at most {RECOVERY_BAR_S:.0f} s are allowed.",
+        f"{stuck} stuck**. The time counts from the harm (from the last one where several "
+        "overlap, and from the end of a pause that nobody stepped in for) until every partition with work was seen "
+        f"working again; at most {RECOVERY_BAR_S:.0f} s are allowed.",
         "",
         "| process | harm | times | median s | longest s |",
         "|---|---|--:|--:|--:|",

@@ -1,5 +1,7 @@
 """Reads what the line commits while it is being hurt: signs of recovery, and the outcome of every task."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -51,8 +53,19 @@ class Watcher:
         with self._lock:  # nothing is noticed between the harm and its entry
             hit()
             recovery = Recovery.of(target, time.time(), work)
+            self._disturb()
             self._recoveries.append(recovery)
         return recovery
+
+    def wake(self, pid: int) -> None:
+        """Ends a pause."""
+        with self._lock, suppress(ProcessLookupError):  # it was killed as well
+            os.kill(pid, signal.SIGCONT)
+            self._disturb()
+
+    def _disturb(self) -> None:
+        for recovery in self._recoveries:
+            recovery.disturb(time.time())
 
     def accept(self, task_id: str) -> None:
         with self._lock:

@@ -49,3 +49,11 @@ def test_ledger_tells_what_is_open_and_what_ended_twice() -> None:
     ledger.end("b")
     ledger.end("b.0")  # an item of a task: accepted by the line, not by us
     assert (ledger.open, ledger.repeated) == ([], ["a"])
+
+
+def test_the_time_counts_from_the_last_harm_before_the_recovery():
+    recovery = Recovery.of("router-0", 10.0, {("decided", 0)})
+    recovery.disturb(13.0)
+    recovery.notice(Sign("decided", 0, 15 * S), arrived_at=15.0)
+    recovery.disturb(17.0)
+    assert recovery.seconds == 2.0
