@@ -84,8 +84,8 @@ def _archive_option() -> list[str]:
 def _jvm(heap_mb: int) -> tuple[str, ...]:
     return (
         java(),
-        # The quick compiler only: on few cores the thorough one takes minutes of their time, and makes up for it in none
-        # of our measurements (throughput after 40,000 tasks is still a fifth higher without it).
+        # The quick compiler only: the thorough one takes much time of few cores at first, and after 40,000 tasks the
+        # line was still a fifth slower with it.
         "-XX:TieredStopAtLevel=1",
         "-Xms128m",
         f"-Xmx{heap_mb}m",

@@ -32,7 +32,7 @@ class Extent:
     warm_up: int = 2_000
     seconds: float = 20.0
     warm_up_s: float = 8.0
-    """For both: each has just started, and the chain stalls once some 5 s after its start, no part of what it can do."""
+    """For both: each has just started, and the chain stalls once, some 5 s after its start."""
 
 
 QUICK = Extent(count=2_000, warm_up=500, seconds=4.0)
