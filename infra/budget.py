@@ -226,6 +226,8 @@ class Budget:
             await asyncio.sleep(_STORE_RETRY_S)
             return
         try:
+            if await self._call(self._redis.exists(_key("spent", day))):
+                return  # another host was done between our question and our lock
             spent = await asyncio.to_thread(self._summed, self._settings, day)
             await self._call(self._redis.set(_key("spent", day), spent, nx=True, ex=_KEPT_S))
             self._log.info("spending of the day summed from tasks.results", day=day, usd=spent / 1e6)

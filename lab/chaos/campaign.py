@@ -160,7 +160,7 @@ def told(strike: Strike) -> str:
     if recovery.seconds is None:
         places = ", ".join(f"{stage} {partition}" for stage, partition in sorted(recovery.missing))
         return f"no recovery seen in {places}"
-    first_s = (recovery.first_at or 0.0) - recovery.struck_at
+    first_s = max(0.0, (recovery.first_at or 0.0) - recovery.counts_from)
     stage, partition = recovery.slowest or ("", 0)
     every = f"in every partition after {recovery.seconds:.1f} s (last: {stage} {partition})"
     return f"first work after {first_s:.1f} s, {every}"

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -75,6 +76,12 @@ async def test_many_hosts_at_once_never_pass_the_cap(hosts: Hosts) -> None:
     refusals = [str(b) for b in booked if isinstance(b, CapReached)]
     assert len(refusals) == 39
     assert refusals[0] == "cost cap of $1 a day reached: raise HEADWAY_COST_CAP_USD or wait until 00:00 UTC"
+    assert hosts.sums == 1
+
+
+async def test_a_day_is_summed_once_also_when_a_host_asked_before_the_sum_was_there(hosts: Hosts) -> None:
+    await hosts.host().reserve("m", CENT, 1, 1)
+    await hosts.host()._rebuild(f"{datetime.now(UTC):%Y-%m-%d}")
     assert hosts.sums == 1
 
 
