@@ -116,7 +116,7 @@ def test_a_message_that_makes_no_sense_is_set_aside_and_the_next_one_runs(tasks)
 
 def test_a_cancel_reaches_a_running_agent_in_under_a_second(tasks):
     def cancelled_after_s(number: int) -> float:
-        task_id = tasks.submit(f"stop-{number}", text="Write and implement a function that parses csv", skill="test_run")
+        task_id = tasks.submit(f"stop-{number}", text="Write a function that parses csv", skill="test_run")
         tasks.started(task_id)
         asked = time.monotonic()
         tasks.cancel(task_id)
