@@ -9,12 +9,13 @@ import os
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
 import faust
 import structlog
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -205,9 +206,16 @@ class Line:
 
     def _measure_lag(self, shard: Shard) -> None:
         for topic in self.topics:
-            end = self.app.consumer.highwater(TP(topic, shard.partition))
-            if end is not None:  # an empty answer tells it as well
+            end = self._end(topic, shard.partition)
+            if end is not None:
                 metrics.LAG.labels(topic, shard.partition).set(max(0, end - shard.positions.get(topic, 0)))
+
+    def _end(self, topic: str, partition: int) -> int | None:
+        """Where the topic ended by the consumer's last answer, which may have been empty; None when none came yet."""
+        try:
+            return cast(int | None, self.app.consumer.highwater(TP(topic, partition)))
+        except (AssertionError, ConsumerNotStarted):  # between two assignments
+            return None
 
     async def _has_work(self, shard: Shard) -> bool:
         loop = asyncio.get_running_loop()
