@@ -17,6 +17,7 @@ GROUPS = {
     "headway-router": ("router", {"tasks.submitted"}),
     "headway-dispatcher": ("dispatcher", {"routing.decisions", "tasks.results", "agents.heartbeats", "task.commands"}),
     "headway-executor": ("executor", {"tasks.assigned"}),
+    "headway-sink": ("sink", set(TOPICS)),
 }
 """Consumer group → who reads, and what."""
 

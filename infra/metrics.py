@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor")
+SERVICES = ("router", "dispatcher", "executor", "sink")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -132,8 +132,21 @@ STEPS_REUSED = Counter("headway_steps_reused", "Model answers reused after a cra
 REDIS_FAILURES = Counter("headway_redis_failures", "Failed calls to Redis")
 
 
+# --- sink --------------------------------------------------------------------------------------------------------
+
+# Rows stored. No rise while the line works: the sink is stuck or the warehouse is away; see its log.
+SINK_ROWS = Counter("headway_sink_rows", "Rows stored in the warehouse", ["table"])
+
+# Seconds in which everything in hand was stored. Above one second rows come late: start more sinks, or a ClickHouse
+# server.
+SINK_FLUSH = Histogram("headway_sink_flush_seconds", "Time to store what is in hand", buckets=FAST)
+
+# Waits for a warehouse that did not answer. A rise: ClickHouse is down or full; the line goes on, rows come later.
+SINK_WAITS = Counter("headway_sink_waits", "Waits for a warehouse that did not answer")
+
+
 def port_offset(service: str, index: int) -> int:
-    """Place of a process in the range of metrics ports: router i is 10i, dispatcher i 10i+1, executor i 10i+2."""
+    """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

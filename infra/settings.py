@@ -79,11 +79,20 @@ class Settings:
     )
     redis_port: int = _port(6392, "Port of the local Redis. Not 6379, so that it never meets another Redis.")
 
+    clickhouse_url: str = _setting(
+        "", "ClickHouse server as http://host:port. Empty: the local stack runs ClickHouse as a library (chDB)."
+    )
+    clickhouse_port: int = _port(
+        8323, "Port of the local warehouse. Not 8123, so that it never meets another ClickHouse."
+    )
+    clickhouse_user: str = _setting("", "User of the ClickHouse server; the local warehouse needs none.")
+    clickhouse_password: str = _setting("", "Password of that user.", secret=True)
+
     metrics_host: str = _setting(
         "127.0.0.1", "Address the metrics ports listen on; 0.0.0.0 lets Prometheus in from outside."
     )
     metrics_port: int = _port(
-        9401, "First of a range of metrics ports, one a process: router i +10i, dispatcher +1, executor +2."
+        9401, "First of a range of metrics ports, one a process: router i +10i, dispatcher +1, executor +2, sink +3."
     )
 
     partitions: int = _count(
@@ -93,6 +102,7 @@ class Settings:
     routers: int = _count(1, "Router processes that the local stack starts.")
     dispatchers: int = _count(1, "Dispatcher processes that the local stack starts.")
     executors: int = _count(1, "Executor hosts that the local stack starts.")
+    sinks: int = _number(1, "Sink processes that the local stack starts. 0: no warehouse, and nothing to ask in SQL.")
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
@@ -172,6 +182,11 @@ class Settings:
     def redis(self) -> str:
         """URL of Redis: the given one, else the local server."""
         return self.redis_url or f"redis://127.0.0.1:{self.redis_port}/0"
+
+    @property
+    def warehouse(self) -> str:
+        """URL of ClickHouse: the given one, else the local warehouse."""
+        return self.clickhouse_url or f"http://127.0.0.1:{self.clickhouse_port}"
 
     @property
     def state(self) -> Path:

@@ -74,7 +74,9 @@ def own_settings(state: Path, **over: Any) -> Settings:
         "kafka_port": port,
         "kafka_controller_port": port + 1,
         "redis_port": port + 2,
-        "metrics_port": port + 3,
+        "clickhouse_port": port + 3,
+        "metrics_port": port + 4,
+        "sinks": 0,  # what is measured is the line; the warehouse has measurements of its own
         "drain_s": 5.0,
     }
     return Settings(**values | over)

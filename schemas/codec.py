@@ -75,6 +75,13 @@ class Codec:
             raise BadMessage(f"{len(data) - body.tell()} bytes too many after the {event}")
         return event, value
 
+    def body(self, data: bytes | None) -> tuple[str, bytes]:
+        """The event's name and its Avro body as the newest version writes it, checked as by `decode`."""
+        event, value = self.decode(data)
+        if data is not None and _HEADER.unpack_from(data)[1] == self._newest[event][0]:
+            return event, data[5:]
+        return event, self.encode(event, value)[5:]
+
     def decode_as(self, event: str, data: bytes | None) -> Any:
         """The fields, which are the TypedDict of that name; BadMessage when another event came."""
         found, value = self.decode(data)
@@ -86,4 +93,5 @@ class Codec:
 _codec = Codec()
 encode = _codec.encode
 decode = _codec.decode
+body = _codec.body
 decode_as = _codec.decode_as

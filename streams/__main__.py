@@ -9,7 +9,12 @@ import uvloop
 from infra import kafka, log
 from infra.settings import load_settings
 
-_MODULES = {"router": "streams.router", "dispatcher": "streams.dispatcher", "executor": "streams.executor.host"}
+_MODULES = {
+    "router": "streams.router",
+    "dispatcher": "streams.dispatcher",
+    "executor": "streams.executor.host",
+    "sink": "streams.sink",
+}
 
 
 def main() -> None:

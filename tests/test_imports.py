@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "gateway": {"schemas", "processors", "infra"},
     "lab": {"schemas", "processors", "infra"},
 }
-CLIENTS = {"faust", "aiokafka", "confluent_kafka", "redis", "anthropic", "httpx"}
+CLIENTS = {"faust", "aiokafka", "confluent_kafka", "redis", "anthropic", "httpx", "clickhouse_connect", "chdb"}
 NO_CLIENTS_IN = ("schemas", "processors")
 
 

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
     "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
+    "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
+    "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
     "config": ("gateway.cli.stack", "Show every setting, its value and where it came from."),
     "completion": ("gateway.cli.completion", "Print the completion script for a shell."),
 }
@@ -56,8 +58,10 @@ def _spoken(error: Exception) -> click.ClickException:
     from infra.kafka import KafkaTrouble, KafkaUnreachable
     from infra.settings import BadSettings
     from infra.stack.errors import StackError
+    from infra.warehouse.errors import BadSql, WarehouseDown
 
     exit_codes = {KafkaUnreachable: Unreachable.exit_code, BadSettings: 2, KafkaTrouble: 1, StackError: 1}
+    exit_codes |= {WarehouseDown: Unreachable.exit_code, BadSql: 2}
     code = next((code for kind, code in exit_codes.items() if isinstance(error, kind)), None)
     if isinstance(error, GatewayError):
         code = error.exit_code

@@ -32,9 +32,13 @@ def redis_answers(port: int) -> bool:
 
 
 def metrics_answer(host: str, port: int) -> bool:
+    return http_answers(host, port, "/metrics")
+
+
+def http_answers(host: str, port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=PROBE_S)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

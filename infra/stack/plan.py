@@ -13,8 +13,17 @@ from infra.stack.errors import StackError
 
 def names(settings: Settings) -> list[str]:
     """The processes in the order of their start."""
-    local = ([] if settings.kafka_bootstrap else ["kafka"]) + ([] if settings.redis_url else ["redis"])
-    return local + [f"{s}-{i}" for s in SERVICES for i in range(services.count(settings, s))]
+    local = {
+        "kafka": not settings.kafka_bootstrap,
+        "redis": not settings.redis_url,
+        "warehouse": own_warehouse(settings),
+    }
+    names = [name for name, wanted in local.items() if wanted]
+    return names + [f"{s}-{i}" for s in SERVICES for i in range(services.count(settings, s))]
+
+
+def own_warehouse(settings: Settings) -> bool:
+    return not settings.clickhouse_url and settings.sinks > 0
 
 
 def check_ports(settings: Settings) -> None:
@@ -39,6 +48,8 @@ def _ports(settings: Settings) -> Iterator[tuple[str, int, str, str]]:
         yield "127.0.0.1", settings.kafka_controller_port, "kafka's controller", "kafka_controller_port"
     if not settings.redis_url:
         yield "127.0.0.1", settings.redis_port, "redis", "redis_port"
+    if own_warehouse(settings):
+        yield "127.0.0.1", settings.clickhouse_port, "the warehouse", "clickhouse_port"
     for service in SERVICES:
         for index in range(services.count(settings, service)):
             port = settings.metrics_port + port_offset(service, index)

@@ -12,7 +12,7 @@ from infra import registry
 from infra.agent_file import BadAgentFile
 from infra.kafka import KafkaTrouble, ensure_topics
 from infra.settings import Settings
-from infra.stack import broker, plan, record, redis_server, services
+from infra.stack import broker, plan, record, redis_server, services, warehouse_server
 from infra.stack.child import READY, START_S, Child
 from infra.stack.errors import StackError
 from infra.stack.output import Output
@@ -81,7 +81,13 @@ class Supervisor:
                 self._tell(f"agents {what}: {', '.join(ids)}")
         if not self._settings.redis_url:
             self._launch([redis_server.prepare(self._settings)])
-        self._launch(services.prepare(self._settings))
+        parts = services.prepare(self._settings)
+        sinks = [part for part in parts if part.name.startswith("sink-")]
+        self._launch([part for part in parts if part not in sinks])
+        # Last, for the line works without them.
+        if plan.own_warehouse(self._settings):
+            self._launch([warehouse_server.prepare(self._settings)])
+        self._launch(sinks)
         self._state = "ready"
         self._write()
         self._tell(f"all {len(self._children)} processes are ready after {time.monotonic() - began:.1f} s")
@@ -121,7 +127,7 @@ class Supervisor:
         """Services first, for they write to Redis and Kafka until their end; then Redis; then Kafka."""
         self._state = "stopping"
         self._stops_asked = 0 if self._stops_asked == 1 else self._stops_asked
-        stores = [child for child in self._children if child.part.name in ("kafka", "redis")]
+        stores = [child for child in self._children if child.part.name in ("kafka", "redis", "warehouse")]
         self._stop_together([child for child in self._children if child not in stores])
         for child in reversed(stores):
             self._stop_together([child])

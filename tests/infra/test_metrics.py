@@ -30,7 +30,7 @@ def test_each_metric_is_set_somewhere() -> None:
 def test_ports_of_processes_do_not_meet() -> None:
     offsets = [metrics.port_offset(service, index) for service in metrics.SERVICES for index in range(20)]
     assert len(set(offsets)) == len(offsets)
-    assert [metrics.port_offset(service, 2) for service in ("router", "dispatcher", "executor")] == [20, 21, 22]
+    assert [metrics.port_offset(service, 2) for service in ("router", "dispatcher", "sink")] == [20, 21, 23]
 
 
 def test_serves_every_metric() -> None:

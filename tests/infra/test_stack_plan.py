@@ -16,8 +16,12 @@ from tests.support.running import settings_in
 
 
 def test_outside_servers_are_not_started() -> None:
-    outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", routers=2, executors=3)
-    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "executor-1", "executor-2"]
+    outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", clickhouse_url="http://c:1", routers=2)
+    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0"]
+
+
+def test_without_a_sink_there_is_no_warehouse() -> None:
+    assert plan.names(Settings(sinks=0)) == ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
 
 
 def test_taken_and_doubled_ports_are_named_together(tmp_path: Path) -> None:

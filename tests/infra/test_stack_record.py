@@ -73,8 +73,10 @@ def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settin
     assert [process["name"] for process in status["processes"]] == [
         "kafka",
         "redis",
+        "warehouse",
         "router-0",
         "dispatcher-0",
         "executor-0",
+        "sink-0",
     ]
     assert not stack.down(settings)

@@ -29,7 +29,9 @@ def settings_in(folder: Path, **over: Any) -> Settings:
         "kafka_port": port,
         "kafka_controller_port": port + 1,
         "redis_port": port + 2,
-        "metrics_port": port + 3,
+        "metrics_port": port + 4,
+        "clickhouse_port": port + 3,
+        "sinks": 0,  # who needs the warehouse asks for it
         "kafka_heap_mb": 256,
         "sim_speed": 2000.0,
         "retry_base_s": 0.1,

@@ -1,0 +1,70 @@
+"""A table made anew from its topics, while the sink goes on.
+
+The new table gets what the topics still hold and, from the old one, what they have forgotten. Then both change places
+in one step, and what the sink stored in the old one meanwhile is taken over.
+"""
+
+from collections.abc import Callable
+
+from clickhouse_connect.driver.client import Client
+
+from gateway.errors import BadInput
+from infra import kafka, warehouse
+from infra.settings import Settings
+from infra.warehouse import rows
+from infra.warehouse.tables import create, tables
+
+_ROWS_MAX = 20_000
+
+
+def rebuild(settings: Settings, name: str, tell: Callable[[str], None]) -> int:
+    """How many rows the table has then."""
+    if name not in tables():
+        raise BadInput(f"there is no table {name}; those that can be rebuilt are {', '.join(tables())}.")
+    try:
+        with warehouse.client(settings) as client:
+            return _rebuild(settings, client, name, tell)
+    except warehouse.TROUBLES as error:
+        raise warehouse.spoken(error, settings) from error
+
+
+def _rebuild(settings: Settings, client: Client, name: str, tell: Callable[[str], None]) -> int:
+    table, draft = tables()[name], f"{name}__rebuild"
+    client.command(f"DROP TABLE IF EXISTS {draft}")
+    client.command(create(table._replace(name=draft), warehouse.DATABASE))
+    columns = ", ".join(f"`{column.name}`" for column in table.columns)
+    # What the sink stores from here on is taken over at the end; it has not yet stored all that the topics hold.
+    newest = f"SELECT _topic, _partition, max(_offset) FROM {name} GROUP BY _topic, _partition"
+    ends = {(topic, partition): offset for topic, partition, offset in client.query(newest).result_rows}
+    for topic in table.topics:
+        count = _fill(settings, client, name, topic, ends)
+        tell(f"{topic}: {count} rows from the topic")
+    for (topic, partition), end in ends.items():
+        here = f"_topic = '{topic}' AND _partition = {partition}"
+        forgotten = f"{here} AND _offset <= {end} AND _offset NOT IN (SELECT _offset FROM {draft} WHERE {here})"
+        client.command(f"INSERT INTO {draft} ({columns}) SELECT {columns} FROM {name} WHERE {forgotten}")
+    client.command(f"EXCHANGE TABLES {name} AND {draft}")
+    known = " OR ".join(f"(_topic = '{t}' AND _partition = {p} AND _offset <= {end})" for (t, p), end in ends.items())
+    later = f"WHERE NOT ({known or 'false'})"
+    client.command(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {draft} {later}")
+    client.command(f"DROP TABLE {draft}")
+    return int(client.query(f"SELECT count() FROM {name}").result_rows[0][0])
+
+
+def _fill(settings: Settings, client: Client, name: str, topic: str, ends: dict[tuple[str, int], int]) -> int:
+    """Stores in the draft what the topic holds up to `ends`; how many rows."""
+    batch: list[bytes] = []
+    count = 0
+    for message in kafka.read_all(settings, topic):
+        if message.offset() > ends.get((topic, message.partition()), -1):
+            continue
+        table, row = rows.row_of(message)
+        if table == name:
+            batch.append(row)
+            count += 1
+        if len(batch) >= _ROWS_MAX:
+            warehouse.insert(client, name, batch, into=f"{name}__rebuild")
+            batch = []
+    if batch:
+        warehouse.insert(client, name, batch, into=f"{name}__rebuild")
+    return count

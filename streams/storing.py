@@ -1,0 +1,174 @@
+"""Storing records as rows, each exactly once, without a word to Kafka: what is stored, what is in hand, what is next.
+
+Each insert holds records of one partition and one table, in order, and is made whole or not at all. What is stored says
+where to go on: a table's newest offset of a partition is the end of what was inserted, and `sink_position`, written
+after the inserts, is where reading starts. So a crash at any point leaves no hole and no double.
+
+Two owners of a partition (one slept through its replacement) start their next insert at the same offset, and the token
+of an insert is where it starts: ClickHouse keeps the first of the two. The second looks what was kept, once, after the
+first insert of each table and partition it was given.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Message
+
+from infra import log, metrics, warehouse
+from infra.warehouse import rows
+from infra.warehouse.errors import BadSql
+from infra.warehouse.tables import OTHER, tables
+
+T = TypeVar("T")
+
+ROWS_MAX = 20_000
+BYTES_MAX = 32 * 1024 * 1024
+"""In hand, over all partitions: then what is there is stored before more is read."""
+
+
+class Place(NamedTuple):
+    topic: str
+    partition: int
+
+
+class Batch:
+    """Rows of one partition for one table, in order."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.rows: list[bytes] = []
+        self.messages: list[Message] = []
+
+    def add(self, message: Message, row: bytes) -> None:
+        self.offsets.append(message.offset())
+        self.rows.append(row)
+        self.messages.append(message)
+
+    def part(self, where: slice) -> "Batch":
+        found = Batch()
+        found.offsets, found.rows, found.messages = self.offsets[where], self.rows[where], self.messages[where]
+        return found
+
+
+class Surely(Protocol):
+    """Has something done by the warehouse, however long that takes. BadSql when it refuses."""
+
+    def __call__(self, act: Callable[[Client], T]) -> T: ...
+
+
+class Storing:
+    def __init__(self, surely: Surely, set_aside: Callable[[Message, str], None]) -> None:
+        """`set_aside` tells of a record that its table refuses, and why."""
+        self._surely = surely
+        self._tell = set_aside
+        self._stored: dict[Place, dict[str, int]] = {}
+        """Partitions in hand → table → offset of the newest row."""
+        self._proven: set[tuple[Place, str]] = set()
+        """Where an insert of ours was seen to be kept: no other owner can come between any more."""
+        self._batches: dict[tuple[Place, str], Batch] = {}
+        self._next: dict[Place, int] = {}
+        """First offset that is neither stored nor in hand."""
+        self._rows = self._bytes = 0
+
+    def begin(self, places: list[Place]) -> dict[Place, int]:
+        """Takes partitions in hand, instead of those before; where the reading of each begins."""
+        self.let_go()
+        newest = {table: self._surely(_newest_rows(table)) for table in tables()}
+        self._stored = {place: {} for place in places}
+        for table, found in newest.items():
+            for topic, partition, offset in found:
+                self._stored.get(Place(topic, partition), {})[table] = offset
+        positions = "SELECT topic, partition, max(next_offset) FROM sink_position GROUP BY topic, partition"
+        rows_found = self._surely(lambda client: client.query(positions).result_rows)
+        known = {Place(topic, partition): at for topic, partition, at in rows_found}
+        return {place: known.get(place, 0) for place in places}
+
+    def let_go(self) -> None:
+        """The partitions are another's; what is not stored is read again by their owner."""
+        self._stored, self._batches, self._next = {}, {}, {}
+        self._proven.clear()
+        self._rows = self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        return self._rows >= ROWS_MAX or self._bytes >= BYTES_MAX
+
+    def take(self, message: Message) -> None:
+        place, offset = Place(message.topic(), message.partition()), message.offset()
+        stored = self._stored.get(place)
+        if stored is None:
+            return  # taken away while it was under way
+        table, row = rows.row_of(message)
+        self._next[place] = offset + 1
+        if offset <= stored.get(table, -1):
+            metrics.REPEATS.labels(place.topic).inc()
+            return
+        self._batches.setdefault((place, table), Batch()).add(message, row)
+        self._rows += 1
+        self._bytes += len(row)
+
+    def store(self) -> dict[Place, int]:
+        """Stores what is in hand; how far each partition is stored then."""
+        batches, ends = self._batches, self._next
+        self._batches, self._next = {}, {}
+        self._rows = self._bytes = 0
+        for (place, table), batch in batches.items():
+            self._store(place, table, batch)
+        if ends:
+            now = datetime.now(UTC)
+            found = [[place.topic, place.partition, offset, now] for place, offset in ends.items()]
+            names = ["topic", "partition", "next_offset", "at"]
+            self._surely(lambda client: client.insert("sink_position", found, column_names=names))
+        return ends
+
+    def _store(self, place: Place, table: str, batch: Batch) -> None:
+        """Inserts a batch; when ClickHouse refuses it, in halves, until the record it refuses is found."""
+        token = f"{place.topic}/{place.partition}/{batch.offsets[0]}"
+        try:
+            self._surely(lambda client: warehouse.insert(client, table, batch.rows, token))
+        except BadSql as error:
+            if len(batch.rows) == 1:
+                self._set_aside(place, table, batch.messages[0], str(error))
+            else:
+                middle = len(batch.rows) // 2
+                self._store(place, table, batch.part(slice(None, middle)))
+                self._store(place, table, batch.part(slice(middle, None)))
+            return
+        if (place, table) not in self._proven:
+            self._prove(place, table, batch)
+        self._stored[place][table] = batch.offsets[-1]
+        metrics.SINK_ROWS.labels(table).inc(len(batch.rows))
+
+    def _prove(self, place: Place, table: str, batch: Batch) -> None:
+        """Whether the insert that is kept under our token is ours, and not a shorter one of an owner before us."""
+        kept = self._newest(place, table)
+        self._proven.add((place, table))
+        if batch.offsets[0] <= kept < batch.offsets[-1]:
+            self._store(place, table, batch.part(slice(bisect_right(batch.offsets, kept), None)))
+
+    def _newest(self, place: Place, table: str, at_most: int = 2**62) -> int:
+        where = f"_topic = '{place.topic}' AND _partition = {place.partition} AND _offset <= {at_most}"
+        sql = f"SELECT max(_offset), count() FROM {table} WHERE {where}"
+        offset, count = self._surely(lambda client: client.query(sql).result_rows[0])
+        return int(offset) if count else -1
+
+    def _set_aside(self, place: Place, table: str, message: Message, reason: str) -> None:
+        """A record that its table does not take is kept as it came, and told of."""
+        offset = message.offset()
+        if self._newest(place, OTHER, offset) == offset:
+            return  # done before a crash
+        log.bind(topic=place.topic, partition=place.partition, offset=offset).warning("record set aside", reason=reason)
+        metrics.BAD_MESSAGES.labels(place.topic).inc()
+        kept, newest = Batch(), self._stored[place].get(OTHER, -1)
+        kept.add(message, rows.set_aside(message, "refused", f"{table}: {reason}"))
+        self._store(place, OTHER, kept)
+        self._stored[place][OTHER] = max(newest, offset)
+        self._tell(message, reason)
+
+
+def _newest_rows(table: str) -> Callable[[Client], Sequence[Sequence[Any]]]:
+    sql = f"SELECT _topic, _partition, max(_offset) FROM {table} GROUP BY _topic, _partition"
+    return lambda client: client.query(sql).result_rows

@@ -1,0 +1,23 @@
+"""Records as a consumer hands them out, made without a broker."""
+
+import time
+from typing import Any
+
+from schemas.codec import encode
+
+
+class Record:
+    def __init__(self, topic: str, partition: int, offset: int, value: bytes | None, key: bytes = b"k") -> None:
+        self._fields: dict[str, Any] = {"topic": topic, "partition": partition, "offset": offset}
+        self._fields |= {"value": value, "key": key, "error": None, "timestamp": (1, time.time_ns() // 1_000_000)}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise AttributeError(name)
+        return lambda: self._fields[name]
+
+
+def decided(offset: int, task_id: str = "t", partition: int = 0) -> Record:
+    """A record of the smallest event there is."""
+    value = encode("TaskDecided", {"task_id": task_id, "at": 1_790_000_000_000_000})
+    return Record("routing.log", partition, offset, value)
