@@ -10,7 +10,8 @@ first insert of each table and partition it was given.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -27,6 +28,10 @@ T = TypeVar("T")
 ROWS_MAX = 20_000
 BYTES_MAX = 32 * 1024 * 1024
 """In hand, over all partitions: then what is there is stored before more is read."""
+
+
+INSERTS_AT_ONCE = 3
+"""An insert waits more than it works; beyond a few they wait for each other."""
 
 
 class Place(NamedTuple):
@@ -72,6 +77,7 @@ class Storing:
         self._next: dict[Place, int] = {}
         """First offset that is neither stored nor in hand."""
         self._rows = self._bytes = 0
+        self._pool = ThreadPoolExecutor(INSERTS_AT_ONCE, thread_name_prefix="insert")
 
     def begin(self, places: list[Place]) -> dict[Place, int]:
         """Takes partitions in hand, instead of those before; where the reading of each begins."""
@@ -115,8 +121,11 @@ class Storing:
         batches, ends = self._batches, self._next
         self._batches, self._next = {}, {}
         self._rows = self._bytes = 0
-        for (place, table), batch in batches.items():
-            self._store(place, table, batch)
+        for ((place, table), batch), made in zip(batches.items(), self._insert_all(batches), strict=True):
+            if made:
+                self._made(place, table, batch)
+            else:
+                self._store(place, table, batch)
         if ends:
             now = datetime.now(UTC)
             found = [[place.topic, place.partition, offset, now] for place, offset in ends.items()]
@@ -124,11 +133,26 @@ class Storing:
             self._surely(lambda client: client.insert("sink_position", found, column_names=names))
         return ends
 
+    def _insert_all(self, batches: Mapping[tuple[Place, str], Batch]) -> list[bool]:
+        """Makes the inserts side by side; which of them were made for sure."""
+
+        def all_of_them(client: Client) -> list[bool]:
+            def made(item: tuple[tuple[Place, str], Batch]) -> bool:
+                (place, table), batch = item
+                try:
+                    warehouse.insert(client, table, batch.rows, _token(place, batch))
+                except warehouse.TROUBLES:
+                    return False
+                return True
+
+            return list(self._pool.map(made, batches.items()))
+
+        return self._surely(all_of_them)
+
     def _store(self, place: Place, table: str, batch: Batch) -> None:
         """Inserts a batch; when ClickHouse refuses it, in halves, until the record it refuses is found."""
-        token = f"{place.topic}/{place.partition}/{batch.offsets[0]}"
         try:
-            self._surely(lambda client: warehouse.insert(client, table, batch.rows, token))
+            self._surely(lambda client: warehouse.insert(client, table, batch.rows, _token(place, batch)))
         except BadSql as error:
             if len(batch.rows) == 1:
                 self._set_aside(place, table, batch.messages[0], str(error))
@@ -137,9 +161,12 @@ class Storing:
                 self._store(place, table, batch.part(slice(None, middle)))
                 self._store(place, table, batch.part(slice(middle, None)))
             return
+        self._made(place, table, batch)
+
+    def _made(self, place: Place, table: str, batch: Batch) -> None:
         if (place, table) not in self._proven:
             self._prove(place, table, batch)
-        self._stored[place][table] = batch.offsets[-1]
+        self._stored[place][table] = max(batch.offsets[-1], self._stored[place].get(table, -1))
         metrics.SINK_ROWS.labels(table).inc(len(batch.rows))
 
     def _prove(self, place: Place, table: str, batch: Batch) -> None:
@@ -162,11 +189,14 @@ class Storing:
             return  # done before a crash
         log.bind(topic=place.topic, partition=place.partition, offset=offset).warning("record set aside", reason=reason)
         metrics.BAD_MESSAGES.labels(place.topic).inc()
-        kept, newest = Batch(), self._stored[place].get(OTHER, -1)
+        kept = Batch()
         kept.add(message, rows.set_aside(message, "refused", f"{table}: {reason}"))
         self._store(place, OTHER, kept)
-        self._stored[place][OTHER] = max(newest, offset)
         self._tell(message, reason)
+
+
+def _token(place: Place, batch: Batch) -> str:
+    return f"{place.topic}/{place.partition}/{batch.offsets[0]}"
 
 
 def _newest_rows(table: str) -> Callable[[Client], Sequence[Sequence[Any]]]:

@@ -20,8 +20,8 @@ from urllib.parse import parse_qsl, urlsplit
 import chdb
 
 BODY_BYTES_MAX = 256 * 1024 * 1024
-READERS_MAX = 4
-"""Queries that run at the same time; more wait for their turn."""
+READERS_MAX = WRITERS_MAX = 4
+"""Queries, and inserts, that run at the same time; more wait for their turn."""
 
 _NOT_SETTINGS = {
     "query",
@@ -53,11 +53,11 @@ _connect: Any = chdb.connect  # it has no types
 
 
 class Warehouse:
-    """The data folder and who may work on it: one writer at a time, a few readers beside it."""
+    """The data folder, and who may work on it at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._writing = threading.Lock()
+        self._writing = threading.BoundedSemaphore(WRITERS_MAX)
         self._reading = threading.BoundedSemaphore(READERS_MAX)
         self._open = _connect(self._folder)  # as long as one connection is open, the others open at once
 
@@ -91,8 +91,7 @@ class Warehouse:
         return b""
 
     def close(self) -> None:
-        with self._writing:
-            self._open.close()
+        self._open.close()
 
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -12,11 +12,11 @@ from lab.own_line import OwnLine, running
 BURST = 10_000
 SETTLE_S, REST_S = 5.0, 15.0
 BAR_MB = 150.0
-SERVICES = ("router", "dispatcher", "executor")
+SERVICES = ("router", "dispatcher", "executor", "sink")
 
 
 def measure(folder: Path, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    with running(bench_settings(folder / "memory")) as line:
+    with running(bench_settings(folder / "memory", sinks=1)) as line:
         time.sleep(SETTLE_S)
         fresh = _megabytes(line)
         load = Load(line.settings)

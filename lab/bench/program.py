@@ -18,7 +18,8 @@ def program(part: Part) -> Iterator[None]:
     if part.probe():
         raise RuntimeError(f"another {part.name} answers already on the port it was to have: is a benchmark running?")
     command = [sys.executable, "-I", "-S", SHIM, str(os.getpid()), *part.command]  # it ends with us, whatever happens
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = {**os.environ, **part.env}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         if not until(lambda: process.poll() is not None or part.probe(), _START_S) or process.poll() is not None:
             raise RuntimeError(f"{part.name} did not start: {' '.join(part.command[-2:])}")

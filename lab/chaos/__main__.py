@@ -15,7 +15,7 @@ from lab.own_line import OwnLine, own_settings, running
 
 STATE = Path(".headway/chaos")
 RESULTS = Path(".headway/chaos.json")
-TITLE = "Crash campaign, {} of each service"
+TITLES = {False: "Crash campaign, {} of each service", True: "Crash campaign of the stores, {} of each service"}
 SHOWN_MAX = 3
 """Tasks in trouble whose story is printed."""
 
@@ -27,14 +27,15 @@ SHOWN_MAX = 3
 @click.option("--seed", default=1, show_default=True, help="The same seed does the same harm to the same tasks.")
 @click.option("--first", default=1, show_default=True, help="Round to begin with, to repeat one of a campaign.")
 @click.option("--processes", default=1, show_default=True, help="Routers, dispatchers and executors each.")
+@click.option("--stored", is_flag=True, help="Hurt only what stores events: sinks and warehouse.")
 @click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md.")
-def main(rounds: int, count: int, rate: float, seed: int, first: int, processes: int, docs: bool) -> None:
+def main(rounds: int, count: int, rate: float, seed: int, first: int, processes: int, stored: bool, docs: bool) -> None:
     results: list[RoundResult] = []
-    with running(chaos_settings(STATE, processes)) as line:
+    with running(chaos_settings(STATE, processes, sinks=processes if stored else 0)) as line:
         runs = Campaign(line, seed, rate, click.echo)
         try:
             runs.warm_up()
-            for number, faults in enumerate(campaign(seed, first + rounds - 1, processes), start=1):
+            for number, faults in enumerate(campaign(seed, first + rounds - 1, processes, stored), start=1):
                 if number >= first:
                     click.echo(f"round {number}: {'; '.join(map(str, faults))}")
                     results.append(runs.round(number, faults, count))
@@ -43,10 +44,11 @@ def main(rounds: int, count: int, rate: float, seed: int, first: int, processes:
             runs.close()
     click.echo(table(results))
     about = circumstances() | {"seed": str(seed), "processes": str(processes)}
-    title = TITLE.format("one process" if processes == 1 else f"{processes} processes")
+    title = TITLES[stored].format("one process" if processes == 1 else f"{processes} processes")
     keep(RESULTS, {title: {"passed": passed(results), **about, "rounds": [asdict(result) for result in results]}})
     if docs:
         command = f"python -m lab.chaos --rounds {rounds} --tasks {count} --rate {rate:g} --seed {seed}"
+        command += " --stored" * stored
         write_section(title, page(results, about, f"{command} --processes {processes}"))
     sys.exit(0 if passed(results) else 1)
 
@@ -72,6 +74,8 @@ def _tell(line: OwnLine, result: RoundResult) -> None:
         f"  {result.tasks} tasks, settled after {result.settle_s:.1f} s; open {len(result.stuck)}, "
         f"lost {len(result.lost)}, duplicated {len(result.duplicated)}; {verdict['by_status']}"
     )
+    if result.account:
+        click.echo(f"  topics against tables: {result.account}")
     for task_id in [*result.stuck, *result.lost, *result.duplicated][:SHOWN_MAX]:
         click.echo(line.headway("task", task_id).stdout)
 

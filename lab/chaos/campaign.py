@@ -1,5 +1,6 @@
 """Runs the rounds: feeds the line, strikes it as planned, waits until nothing is open, and lets the topics testify."""
 
+import json
 import os
 import signal
 import threading
@@ -23,6 +24,8 @@ RECOVERY_BAR_S = 10.0
 SETTLE_S = 90.0
 """How long after its last task a round may need until every task has its outcome; then what is open is stuck."""
 _HEALED_S = 60.0
+LAG_MAX = 50
+"""Records that are always on their way: heartbeats and states of pools never end."""
 _WARM_UP = 50
 _ROUND_ZERO = 0
 
@@ -45,10 +48,13 @@ class RoundResult:
     duplicated: list[str] = field(default_factory=list)
     verdict: dict[str, Any] = field(default_factory=dict)
     """Of `headway verify`, over all rounds so far."""
+    account: dict[str, Any] = field(default_factory=dict)
+    """Of `headway sink status`, over all rounds so far; empty without a warehouse."""
 
     @property
     def holds(self) -> bool:
-        return not (self.stuck or self.lost or self.duplicated) and self.verdict.get("exit_code") == 0
+        exact = not (self.account.get("missing") or self.account.get("duplicates"))
+        return exact and not (self.stuck or self.lost or self.duplicated) and self.verdict.get("exit_code") == 0
 
     @property
     def quick(self) -> bool:
@@ -151,8 +157,25 @@ class Campaign:
         result.verdict = self._line.verify()
         result.lost = list(result.verdict["lost_ids"])
         result.duplicated = sorted({*result.duplicated, *result.verdict["duplicated_ids"]})
+        if self._settings.sinks:
+            result.account = self._stored()
         if not until(lambda: all(row["state"] == "ready" for row in self._line.processes()), _HEALED_S):
             raise RuntimeError(f"processes are not back: {self._line.processes()}")
+
+    def _stored(self) -> dict[str, Any]:
+        """Topics against tables, once all but what has just come is stored."""
+        found: dict[str, Any] = {}
+
+        def settled() -> bool:
+            done = self._line.headway("sink", "status", "--json")
+            found.clear()
+            found.update(json.loads(done.stdout) if done.returncode in (0, 1) else {})
+            return bool(found) and found["lag"] < LAG_MAX
+
+        if not until(settled, SETTLE_S, 1.0):
+            raise RuntimeError(f"the sink does not catch up: {found.get('lag', 'no answer')} records are to come")
+        del found["partitions"]
+        return found
 
 
 def told(strike: Strike) -> str:

@@ -1,7 +1,7 @@
 """What a campaign does to the line and when, from a seed alone: the same seed gives the same campaign. Pure."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,18 +44,24 @@ def targets(processes: int) -> list[str]:
     return [f"{service}-{i}" for service in services for i in range(processes)] + list(ALONE)
 
 
-def campaign(seed: int, rounds: int, processes: int) -> list[list[Fault]]:
-    """The faults of each round, in the order of their time. Every process is met once before one is met twice."""
+def stores(processes: int) -> list[str]:
+    return [f"sink-{i}" for i in range(processes)] + ["warehouse"]
+
+
+def campaign(seed: int, rounds: int, processes: int, stored: bool = False) -> list[list[Fault]]:
+    """The faults of each round, in the order of their time. Every process is met once before one is met twice. With
+    `stored` only what stores events is met."""
     chooser = random.Random(f"campaign/{seed}")
     deck: list[str] = []
 
     def draw() -> str:
         if not deck:
-            deck.extend(targets(processes))
+            deck.extend(stores(processes) if stored else targets(processes))
             chooser.shuffle(deck)
         return deck.pop()
 
-    return [_round(chooser, draw, number, processes) for number in range(1, rounds + 1)]
+    pausable = ("sink",) if stored else PAUSABLE
+    return [_round(chooser, draw, number, processes, pausable) for number in range(1, rounds + 1)]
 
 
 def once_each(processes: int, apart_s: float) -> list[Fault]:
@@ -63,11 +69,13 @@ def once_each(processes: int, apart_s: float) -> list[Fault]:
     return [Fault(1.0 + apart_s * n, name) for n, name in enumerate(targets(processes))]
 
 
-def _round(chooser: random.Random, draw: Callable[[], str], number: int, processes: int) -> list[Fault]:
+def _round(
+    chooser: random.Random, draw: Callable[[], str], number: int, processes: int, pausable: Sequence[str]
+) -> list[Fault]:
     at_s = chooser.uniform(*FIRST_S)
     faults = []
     if number % PAUSE_EVERY == 0:
-        paused = f"{chooser.choice(PAUSABLE)}-{chooser.randrange(processes)}"
+        paused = f"{chooser.choice(pausable)}-{chooser.randrange(processes)}"
         faults.append(Fault(at_s, paused, "pause", chooser.uniform(*PAUSE_S)))
         at_s += chooser.uniform(0.5, 5.0)
     faults.append(Fault(at_s, draw()))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from schemas.partition import partition_of
 
-STAGES = {"router": ("decided",), "dispatcher": ("assigned",), "executor": ("ran",)}
+STAGES = {"router": ("decided",), "dispatcher": ("assigned",), "executor": ("ran",), "sink": (), "warehouse": ()}
 ALL_STAGES = ("decided", "assigned", "ran", "ended")
 """What has to work again after a fault of what everything stands on."""
 
@@ -79,7 +79,9 @@ class Recovery:
 
     @property
     def seconds(self) -> float | None:
-        """Until every partition worked again; None while it has not."""
+        """Until every partition worked again; None while it has not. Nothing waits for sink or warehouse."""
+        if self.all_at is None and not self.missing:
+            return 0.0
         return None if self.all_at is None else self.all_at - self.counts_from
 
 

@@ -20,6 +20,7 @@ def table(results: Sequence[RoundResult]) -> str:
     total = sum(result.tasks for result in results)
     lost, duplicated, stuck = (sum(map(len, column)) for column in _troubles(results))
     lines.append(f"{len(results)} rounds, {total:,} tasks: {lost} lost, {duplicated} duplicated, {stuck} stuck")
+    lines += _account(results)
     lines.append("passed" if passed(results) else "FAILED")
     return "\n".join(lines)
 
@@ -36,6 +37,8 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
         "overlap, and from the end of a pause that nobody stepped in for) until every partition with work was seen "
         f"working again; at most {RECOVERY_BAR_S:.0f} s are allowed.",
         "",
+        *_account(results),
+        "",
         "| process | harm | times | median s | longest s |",
         "|---|---|--:|--:|--:|",
     ]
@@ -44,6 +47,14 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
         worst = f"{max(seen):.1f}" if len(seen) == len(seconds) else "never"
         lines.append(f"| {target} | {kind} | {len(seconds)} | {median(seen) if seen else 0:.1f} | {worst} |")
     return "\n".join(lines)
+
+
+def _account(results: Sequence[RoundResult]) -> list[str]:
+    account = results[-1].account if results else {}
+    if not account:
+        return []
+    figures = f"{account['records']:,} records, {account['rows']:,} rows, {account['lag']} still to come"
+    return [f"Topics against tables: {figures}: **{account['missing']} missing, {account['duplicates']} twice**."]
 
 
 def _troubles(results: Sequence[RoundResult]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
