@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
+    "experiment": ("gateway.cli.experiment", "Analyze an A/B experiment, from any table."),
     "config": ("gateway.cli.stack", "Show every setting, its value and where it came from."),
     "completion": ("gateway.cli.completion", "Print the completion script for a shell."),
 }

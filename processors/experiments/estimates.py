@@ -1,10 +1,10 @@
 """What an arm says about a metric, and what two arms say about an effect. One formula for every kind of metric.
 
 Every estimate here is, for large samples, its true value plus the mean of one number an observation, its influence:
-y - mean for a mean, (numerator - R * denominator) / mean denominator for a ratio (the delta method), and so on. Variance,
-clusters and CUPED need the influences only. Where observations are clustered, influences are summed within a cluster
-first, with the CR2 correction and the degrees of freedom of Bell and McCaffrey, so that few or unequal clusters do not
-look surer than they are. With one observation a cluster this is exactly Welch's t-test.
+y - mean for a mean, (numerator - R * denominator) / mean denominator for a ratio (the delta method), and so on.
+Variance, clusters and CUPED need the influences only. Where observations are clustered, influences are summed within a
+cluster first, with the CR2 correction and the degrees of freedom of Bell and McCaffrey, so that few or unequal clusters
+do not look surer than they are. With one observation a cluster this is exactly Welch's t-test.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Estimate:
     units: Ints
     """The unit of each observation."""
     clusters: Ints
-    """The cluster of each observation, numbered from 0, with the same number in all arms; the unit when it stands alone."""
+    """The cluster of each observation, numbered from 0, alike in all arms; the unit when it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,12 @@ def ratio_of(numerators: Floats, denominators: Floats, units: Ints, clusters: In
 def quantile_of(values: Floats, share: float, units: Ints, clusters: Ints) -> Estimate:
     """The value below which `share` of the observations lie.
 
-    Its influences need the density there; after Woodruff it is read off the sample, from how far apart the quantiles lie
-    within the share's own uncertainty.
+    Its influences need the density there; after Woodruff it is read off the sample, from how far apart the quantiles
+    lie within the share's own uncertainty.
     """
     value = float(np.quantile(values, share))
-    centred = (values <= value) - float(np.mean(values <= value))
+    below = (values <= value).astype(np.float64)
+    centred = below - below.mean()
     share_error = sqrt(_arm(centred, clusters, int(clusters.max()) + 1).variance)
     reach = min(WOODRUFF_REACH * share_error, share, 1 - share)
     low, high = np.quantile(values, [share - reach, share + reach])

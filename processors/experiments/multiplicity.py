@@ -1,7 +1,7 @@
 """Several comparisons at once: adjusted p-values, and for each comparison the alpha of the interval that agrees.
 
-An interval at that alpha excludes zero exactly when the comparison is significant. After Benjamini and Hochberg it is the
-false coverage rate interval of Benjamini and Yekutieli. After Holm it is the alpha of the step that decided; each
+An interval at that alpha excludes zero exactly when the comparison is significant. After Benjamini and Hochberg it is
+the false coverage rate interval of Benjamini and Yekutieli. After Holm it is the alpha of the step that decided; each
 such interval covers as it says, all of them together somewhat less (for that, divide alpha by the comparisons).
 """
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from processors.experiments.distributions import Floats, Ints
 
 Correction = Literal["holm", "bh", "none"]
 
@@ -49,6 +51,6 @@ def benjamini_hochberg(p: Sequence[float], alpha: float) -> Adjusted:
     return _in_given_order(order, adjusted, np.full(count, alpha * max(1, significant) / count))
 
 
-def _in_given_order(order: np.ndarray, adjusted: np.ndarray, levels: np.ndarray) -> Adjusted:  # type: ignore[type-arg]
+def _in_given_order(order: Ints, adjusted: Floats, levels: Floats) -> Adjusted:
     back = np.argsort(order)
     return Adjusted(adjusted[back].tolist(), levels[back].tolist())

@@ -1,4 +1,4 @@
-"""Mann-Whitney U: whether values of one arm tend to lie above those of the other. By ranks, so outliers weigh little."""
+"""Mann-Whitney U: whether values of one arm tend to lie above the other's. By ranks, so that outliers weigh little."""
 
 from math import sqrt
 

@@ -1,8 +1,8 @@
 """Sample ratio mismatch: whether the arms got the shares of units they should have. If not, no verdict holds.
 
 Two tests. `chi_square_p` is for data that are looked at once; `sequential_p` for those looked at again and again: a
-multinomial martingale (Lindon and Malek), the likelihood of the counts under a Dirichlet mixture around the planned split,
-over that under the split itself. Both are set to blame a sound experiment at most once in a thousand.
+multinomial martingale (Lindon and Malek), the likelihood of the counts under a Dirichlet mixture around the planned
+split, over that under the split itself. Both are set to blame a sound experiment at most once in a thousand.
 """
 
 from typing import Any
@@ -16,8 +16,8 @@ CHI_SQUARE_ALARM = 0.0005
 SEQUENTIAL_ALARM = 0.001
 """Below it any look is an alarm; the sequence as a whole raises a false one with this probability at most."""
 CONCENTRATION = 600
-"""Weight of the Dirichlet mixture, in units. Most sensitive near 17 times as many units, 10,000, and little less so at a
-tenth or at ten times that."""
+"""Weight of the Dirichlet mixture, in units. Most sensitive near 17 times as many units, 10,000, and little less so
+at a tenth or at ten times that."""
 
 
 def chi_square_p(counts: Any, split: Any) -> Any:
