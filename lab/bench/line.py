@@ -125,7 +125,7 @@ def section(found: Rounds) -> str:
         f"p99 **{results['p99_ratio_chain']:.2f} × a bare {HOPS}-hop chain**. "
         f"Medians of {len(found.p50_ms)} rounds, least and greatest in brackets. Ours and the peers ran by turns, our "
         "services stopped while a peer ran; latency counts from the intended time of each submission. One router, "
-        "one dispatcher and one executor host, four agents; Celery acknowledges late, prefetches 64 and keeps "
+        "one dispatcher and one executor host, four agents, no sink; Celery acknowledges late, prefetches 64 and keeps "
         "nothing on disk, our tasks are in Kafka's log; the chain is bare clients with library defaults.",
         "",
         "| what | median (least–greatest) |",
