@@ -5,8 +5,8 @@ where to go on: a table's newest offset of a partition is the end of what was in
 after the inserts, is where reading starts. So a crash at any point leaves no hole and no double.
 
 Two owners of a partition (one slept through its replacement) start their next insert at the same offset, and the token
-of an insert is where it starts: ClickHouse keeps the first of the two. The second looks what was kept, once, after the
-first insert of each table and partition it was given.
+of an insert is where it starts: ClickHouse keeps the first of the two. So after the first insert of each table and
+partition, and after each that had to be tried again, a look tells whether the rows are there.
 """
 
 from bisect import bisect_right
@@ -30,6 +30,8 @@ BYTES_MAX = 32 * 1024 * 1024
 """In hand, over all partitions: then what is there is stored before more is read."""
 
 
+ATTEMPTS_MAX = 5
+"""Tokens tried for one insert before we give up and start anew."""
 INSERTS_AT_ONCE = 3
 """An insert waits more than it works; beyond a few they wait for each other."""
 
@@ -149,10 +151,11 @@ class Storing:
 
         return self._surely(all_of_them)
 
-    def _store(self, place: Place, table: str, batch: Batch) -> None:
+    def _store(self, place: Place, table: str, batch: Batch, attempt: int = 0) -> None:
         """Inserts a batch; when ClickHouse refuses it, in halves, until the record it refuses is found."""
+        self._proven.discard((place, table))  # whoever tries again does not know what became of the first try
         try:
-            self._surely(lambda client: warehouse.insert(client, table, batch.rows, _token(place, batch)))
+            self._surely(lambda client: warehouse.insert(client, table, batch.rows, _token(place, batch, attempt)))
         except BadSql as error:
             if len(batch.rows) == 1:
                 self._set_aside(place, table, batch.messages[0], str(error))
@@ -161,20 +164,27 @@ class Storing:
                 self._store(place, table, batch.part(slice(None, middle)))
                 self._store(place, table, batch.part(slice(middle, None)))
             return
-        self._made(place, table, batch)
+        self._made(place, table, batch, attempt)
 
-    def _made(self, place: Place, table: str, batch: Batch) -> None:
+    def _made(self, place: Place, table: str, batch: Batch, attempt: int = 0) -> None:
         if (place, table) not in self._proven:
-            self._prove(place, table, batch)
+            self._prove(place, table, batch, attempt)
         self._stored[place][table] = max(batch.offsets[-1], self._stored[place].get(table, -1))
         metrics.SINK_ROWS.labels(table).inc(len(batch.rows))
 
-    def _prove(self, place: Place, table: str, batch: Batch) -> None:
-        """Whether the insert that is kept under our token is ours, and not a shorter one of an owner before us."""
+    def _prove(self, place: Place, table: str, batch: Batch, attempt: int) -> None:
+        """Whether our rows are there. Under our token ClickHouse may have kept a shorter insert of an owner before us;
+        or, killed between the two, the token and no rows."""
         kept = self._newest(place, table)
-        self._proven.add((place, table))
-        if batch.offsets[0] <= kept < batch.offsets[-1]:
+        if kept < batch.offsets[0]:
+            if attempt >= ATTEMPTS_MAX:
+                raise RuntimeError(
+                    f"{table} takes the rows of {place} from {batch.offsets[0]} on and does not have them"
+                )
+            self._store(place, table, batch, attempt + 1)
+        elif kept < batch.offsets[-1]:
             self._store(place, table, batch.part(slice(bisect_right(batch.offsets, kept), None)))
+        self._proven.add((place, table))
 
     def _newest(self, place: Place, table: str, at_most: int = 2**62) -> int:
         where = f"_topic = '{place.topic}' AND _partition = {place.partition} AND _offset <= {at_most}"
@@ -195,8 +205,8 @@ class Storing:
         self._tell(message, reason)
 
 
-def _token(place: Place, batch: Batch) -> str:
-    return f"{place.topic}/{place.partition}/{batch.offsets[0]}"
+def _token(place: Place, batch: Batch, attempt: int = 0) -> str:
+    return f"{place.topic}/{place.partition}/{batch.offsets[0]}/{attempt}"
 
 
 def _newest_rows(table: str) -> Callable[[Client], Sequence[Sequence[Any]]]:

@@ -2,6 +2,7 @@
 (`server.py`); `clickhouse_url` names a server instead. Both get the same client, SQL and migrations.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from infra.settings import Settings
 from infra.warehouse import rows
 from infra.warehouse.errors import BadSql, WarehouseDown
 from infra.warehouse.tables import additions, create, migrations, tables
+
+for name in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)  # what they warn of is raised as well, and told once
 
 DATABASE = "headway"
 ANSWER_S = 30.0

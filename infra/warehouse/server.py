@@ -46,7 +46,11 @@ _CODE = re.compile(r"Code: (\d+)")
 
 
 class Refused(Exception):
-    """The request cannot be what it should be; the text says why."""
+    """The request cannot be what it should be; the text says why, the code is ClickHouse's for the like."""
+
+    def __init__(self, reason: str, code: int = 36) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 _connect: Any = chdb.connect  # it has no types
@@ -66,8 +70,6 @@ class Warehouse:
         if not all(map(_NAME.fullmatch, settings)):
             raise Refused("a setting's name has small letters, digits and _ only")
         read_only = settings.pop("readonly", "0") != "0"
-        if read_only and "outfile" in sql.lower():  # the one thing that a read-only session would still write
-            raise Refused("INTO OUTFILE is not for the warehouse: take the answer and write it yourself")
         with self._reading if read_only else self._writing:
             session = _connect(self._folder)
             try:
@@ -76,6 +78,7 @@ class Warehouse:
                 for name, value in settings.items():
                     session.query(f"SET {name} = {_quoted(value)}")
                 if read_only:
+                    _check_reads(bytes(session.query(f"SELECT formatQuery({_quoted(sql)})", "TSVRaw").bytes()).decode())
                     session.query("SET readonly = 1")
                 elif body and (insert := _INSERT.match(sql)):
                     return self._insert(session, insert, body)
@@ -94,6 +97,20 @@ class Warehouse:
         self._open.close()
 
 
+def _check_reads(sql: str) -> None:
+    """Refuses what a read-only session of chDB would still do. `sql` is one statement as `formatQuery` writes it: without
+    comments, and no name in a second spelling."""
+    words = _QUOTED.sub("''", sql)
+    if not _READS.match(words):
+        raise Refused("Cannot execute query in readonly mode: it is no SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS", 164)
+    if re.search(r"\bINTO\s+OUTFILE\b", words):
+        raise Refused("INTO OUTFILE is not for the warehouse: take the answer and write it yourself", 164)
+    if re.search(r"\bfile\b", words):
+        raise Refused("file() is not for the warehouse: it would read the files of this machine", 164)
+
+
+_READS = re.compile(r"\W*(SELECT|WITH|SHOW|DESCRIBE|EXPLAIN|EXISTS)\b")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`", re.DOTALL)
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -154,7 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._send(200, self.warehouse.answer(sql, parameters, body))
         except Refused as error:
-            self._send(400, f"Code: 36. {error}\n".encode(), {"X-ClickHouse-Exception-Code": "36"})
+            said = f"Code: {error.code}. {error}\n".encode()
+            self._send(400, said, {"X-ClickHouse-Exception-Code": str(error.code)})
         except Exception as error:  # chDB has one error for everything
             code = _CODE.search(str(error))
             headers = {"X-ClickHouse-Exception-Code": code[1] if code else "1001"}

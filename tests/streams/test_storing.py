@@ -110,6 +110,18 @@ def test_two_owners_that_start_at_the_same_offset_store_each_record_once(server,
     assert offsets(store) == list(range(max(first[1], second[1]) if second[1] > first[1] else first[1]))
 
 
+def test_a_token_that_was_kept_without_its_rows_swallows_nothing(server, store):
+    """ClickHouse notes the token of an insert before its rows; one that is killed in between has the token alone."""
+    owner = Owner(store)
+    owner.read(decided(5), decided(6))
+    owner.store()
+    store.command("ALTER TABLE task_decided DELETE WHERE _offset >= 5 SETTINGS mutations_sync = 2")
+    again = Owner(store)
+    again.read(decided(5), decided(6), decided(7))
+    again.store()
+    assert offsets(store) == [5, 6, 7]
+
+
 def test_what_makes_no_sense_and_what_is_deleted_have_their_rows(server, store):
     owner = Owner(store)
     owner.read(Record("routing.log", 0, 0, b"\x00junk"), Record("routing.log", 0, 1, None, key=b"\xff"), decided(2))
