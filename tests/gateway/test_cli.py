@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import COMMANDS, headway
-from tests.support.ports import free_ports
+from lab.ports import free_ports
 
 HELP_S = 0.4
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra import metrics
 from infra.settings import Settings
-from tests.support.ports import free_ports
+from lab.ports import free_ports
 
 SOURCE = Path(metrics.__file__).read_text().splitlines()
 ROOT = Path(metrics.__file__).parents[1]

@@ -11,7 +11,7 @@ from infra.stack import jars, plan
 from infra.stack.broker import properties
 from infra.stack.errors import StackError
 from infra.stack.output import Output
-from tests.support.ports import free_ports
+from lab.ports import free_ports
 from tests.support.running import settings_in
 
 

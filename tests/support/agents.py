@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.events import AgentDefinition, PoolStatus, TaskSubmitted
+from tests.support.world import submission
 
 
 def agent(agent_id: str, *capabilities: str, **over: Any) -> AgentDefinition:
@@ -49,22 +50,5 @@ def pool(agent_id: str, **over: Any) -> PoolStatus:
 
 
 def task(text: str, **over: Any) -> TaskSubmitted:
-    return {  # type: ignore[return-value]
-        "task_id": "t-1",
-        "session_id": "s-1",
-        "tenant_id": "default",
-        "text": text,
-        "submitted_at": 0,
-        "priority": 5,
-        "agent_id": None,
-        "skill": None,
-        "model": None,
-        "deadline_at": None,
-        "timeout_ms": None,
-        "retries_max": None,
-        "redos_max": None,
-        "items": [],
-        "parent_id": None,
-        "item_index": None,
-        "redrive_of": None,
-    } | over
+    fields: Any = {"session_id": "s-1", "tenant_id": "default", "text": text} | over
+    return submission(fields.pop("task_id", "t-1"), **fields)  # type: ignore[return-value]

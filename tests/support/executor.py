@@ -16,9 +16,9 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from infra import kafka
 from infra.settings import Settings, as_env
+from lab.ports import free_ports
 from schemas.codec import decode, encode
 from schemas.topics import TOPICS
-from tests.support.ports import free_ports
 from tests.support.waiting import until
 from tests.support.world import submission
 

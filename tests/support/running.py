@@ -14,7 +14,7 @@ from infra.stack import broker
 from infra.stack.child import READY, SHIM, Child
 from infra.stack.output import Output
 from infra.stack.part import Part
-from tests.support.ports import free_ports
+from lab.ports import free_ports
 from tests.support.waiting import until
 
 STAND_IN = Path(__file__).parent / "stand_in"  # a folder whose `streams` package only answers on its metrics port
