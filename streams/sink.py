@@ -113,24 +113,24 @@ class Sink:
     def _surely(self, act: Callable[[], T]) -> T:
         """Tries until the warehouse has done it; meanwhile nothing is read."""
         pause_s, generation, waited = _TROUBLE_S[0], self._generation, False
-        while True:
-            try:
-                done = act()
-                break
-            except warehouse.TROUBLES as error:
-                found = warehouse.spoken(error, self._settings)
-                if isinstance(found, BadSql):
-                    raise found from error
-                self._log.warning("waiting for the warehouse", error=str(found))
-            metrics.SINK_WAITS.inc()
-            self._client, waited = None, True
-            self._hold(pause_s)
-            pause_s = min(2 * pause_s, _TROUBLE_S[1])
-            if self._stopping or generation != self._generation:
-                raise Gone
-        if waited and not self._assigning:
-            self._consumer.resume(self._consumer.assignment())
-        return done
+        try:
+            while True:
+                try:
+                    return act()
+                except warehouse.TROUBLES as error:
+                    found = warehouse.spoken(error, self._settings)
+                    if isinstance(found, BadSql):
+                        raise found from error
+                    self._log.warning("waiting for the warehouse", error=str(found))
+                metrics.SINK_WAITS.inc()
+                self._client, waited = None, True
+                self._hold(pause_s)
+                pause_s = min(2 * pause_s, _TROUBLE_S[1])
+                if self._stopping or generation != self._generation:
+                    raise Gone
+        finally:
+            if waited and not self._assigning:  # also after Gone: a pause outlives an assignment
+                self._consumer.resume(self._consumer.assignment())
 
     def _connected(self) -> Client:
         if self._client is None:
