@@ -3,7 +3,7 @@ BIN := .venv/bin
 PACKAGES := schemas processors infra streams gateway lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast bench chaos check debian lock clean
+.PHONY: help setup run test test-fast bench stats chaos check debian lock clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-fast: setup ## the tests that need no broker
 
 bench: setup ## measure throughput and latency
 	$(BIN)/python -m lab.bench
+
+stats: setup ## simulate experiments, and hold their statistics to what they promise
+	$(BIN)/python -m lab.stats
 
 chaos: setup ## kill processes under load and prove that nothing is lost or done twice
 	$(BIN)/python -m lab.chaos

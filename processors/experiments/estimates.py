@@ -3,7 +3,7 @@
 Every estimate here is, for large samples, its true value plus the mean of one number an observation, its influence:
 y - mean for a mean, (numerator - R * denominator) / mean denominator for a ratio (the delta method), and so on.
 Variance, clusters and CUPED need the influences only. Where observations are clustered, influences are summed within a
-cluster first, with the CR2 correction and the degrees of freedom of Bell and McCaffrey, so that few or unequal clusters
+cluster first, with the CR2 correction and degrees of freedom after Bell and McCaffrey, so that few or unequal clusters
 do not look surer than they are. With one observation a cluster this is exactly Welch's t-test.
 """
 
@@ -52,6 +52,8 @@ class Effect:
 
     value: float
     variance: float
+    pooled_variance: float
+    """What `variance` would be if observations of both arms varied alike."""
     df: float
     clusters: tuple[int, int]
     """Independent contributions in the treated arm and in control."""
@@ -102,7 +104,10 @@ def difference(treated: Estimate, control: Estimate) -> Effect:
     count = 1 + max(int(treated.clusters.max()), int(control.clusters.max()))
     arms = [_arm(estimate.influences, estimate.clusters, count) for estimate in (treated, control)]
     variance = float(np.sum((arms[0].pulls - arms[1].pulls) ** 2))
-    return Effect(treated.value - control.value, variance, _df(arms), (arms[0].clusters, arms[1].clusters))
+    parts, counts = (arms[0].variance, arms[1].variance), (arms[0].clusters, arms[1].clusters)
+    shared = variance - sum(parts)  # by clusters that are in both arms
+    pooled = float(pooled_variance(parts[0], counts[0], parts[1], counts[1])) + shared
+    return Effect(treated.value - control.value, variance, pooled, _df(arms), counts)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,17 @@ class _Arm:
     def clusters(self) -> int:
         return int(np.count_nonzero(self.shares))
 
+    @cached_property
+    def lean(self) -> Floats:
+        """How far a cluster is from being negligible, after CR2."""
+        lean: Floats = self.shares / np.sqrt(1 - self.shares)
+        return lean
+
+    @cached_property
+    def concentration(self) -> float:
+        """1 / n for n equal clusters, more for unequal ones."""
+        return float(np.sum(self.shares**2))
+
 
 def _arm(influences: Floats, clusters: Ints, count: int) -> _Arm:
     observations = len(influences)
@@ -133,25 +149,46 @@ def _arm(influences: Floats, clusters: Ints, count: int) -> _Arm:
 
 
 def _df(arms: Sequence[_Arm]) -> float:
-    """Degrees of freedom after Satterthwaite, (sum of eigenvalues)² / (sum of their squares), of the matrix that the
-    clusters' pulls would have as covariance were observations independent. Its diagonal is `weight * share`, off it
-    stands `-weight * lean * lean'`, summed over the arms. n - 1 for one arm of n clusters of equal size."""
-    first, second = arms
-    weights = first.variance, second.variance
+    """Degrees of freedom after Satterthwaite: (sum of eigenvalues)² / (sum of their squares) of the covariance that the
+    clusters' pulls would have. What that is depends on how much alike a cluster's observations are, so the fewer of
+    both extremes are taken: not at all, and wholly. Both are n - 1 for an arm of n clusters of equal size.
+    """
+    weights = [arm.variance for arm in arms]
     if sum(weights) == 0:
-        return float(first.clusters + second.clusters - 2)
-    leans = [arm.shares / np.sqrt(1 - arm.shares) for arm in arms]
-    diagonal = weights[0] * first.shares + weights[1] * second.shares
-    squares = float(np.sum(diagonal**2))
-    for (lean_a, weight_a), (lean_b, weight_b) in (
-        ((leans[0], weights[0]), (leans[0], weights[0])),
-        ((leans[1], weights[1]), (leans[1], weights[1])),
-        ((leans[0], weights[0]), (leans[1], weights[1])),
-        ((leans[1], weights[1]), (leans[0], weights[0])),
-    ):
-        products = lean_a * lean_b
-        squares += weight_a * weight_b * (float(np.sum(products)) ** 2 - float(np.sum(products**2)))
-    return sum(weights) ** 2 / squares
+        return float(sum(arm.clusters for arm in arms) - len(arms))
+    pairs = [(i, j) for i in range(len(arms)) for j in range(len(arms))]
+    return min(
+        sum(weights) ** 2 / sum(weights[i] * weights[j] * overlap(arms[i], arms[j]) for i, j in pairs)
+        for overlap in (_overlap_of_unlike, _overlap_of_alike)
+    )
+
+
+def _overlap_of_unlike(one: _Arm, other: _Arm) -> float:
+    """Sum of the products of both arms' covariances, each of trace 1, if observations are independent. An arm's has
+    shares on its diagonal, and minus the products of leans off it."""
+    leans = one.lean * other.lean
+    return float(np.sum(one.shares * other.shares) + np.sum(leans) ** 2 - np.sum(leans**2))
+
+
+def _overlap_of_alike(one: _Arm, other: _Arm) -> float:
+    """The same if a cluster's observations are all alike: then a pull is `lean * (own - weighted mean of all)`, and the
+    covariance of g and h is `lean_g * lean_h * ([g is h] - share_g - share_h + concentration)`."""
+    leans, traces = one.lean * other.lean, []
+    (mine, my_part), (theirs, their_part) = ((arm.shares, arm.concentration) for arm in (one, other))
+    for arm in (one, other):
+        traces.append(np.sum(arm.lean**2 * (1 - 2 * arm.shares + arm.concentration)))
+    whole, by_mine, by_theirs = np.sum(leans), np.sum(leans * mine), np.sum(leans * theirs)
+    everywhere = my_part * their_part * whole**2 - 2 * whole * (my_part * by_theirs + their_part * by_mine)
+    everywhere += 2 * whole * np.sum(leans * mine * theirs) + 2 * by_mine * by_theirs
+    on_diagonal = np.sum(leans**2 * (1 + my_part - 2 * mine + their_part - 2 * theirs))
+    return float((everywhere + on_diagonal) / (traces[0] * traces[1]))
+
+
+def pooled_variance(treated: Number, treated_count: Number, control: Number, control_count: Number) -> Number:
+    """Of an effect, if both arms' observations vary alike; `treated` and `control` are the variances of the arms' own.
+    The same as their sum where arms are of equal size."""
+    per_observation = (treated * treated_count**2 + control * control_count**2) / (treated_count + control_count)
+    return per_observation * (1 / treated_count + 1 / control_count)
 
 
 def welch(

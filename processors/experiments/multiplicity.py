@@ -45,10 +45,11 @@ def benjamini_hochberg(p: Sequence[float], alpha: float) -> Adjusted:
     """Of the discoveries, a share of alpha is false on average."""
     count = len(p)
     order = np.argsort(p, kind="stable")
-    scaled = np.asarray(p)[order] * count / np.arange(1, count + 1)
-    adjusted = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    ordered = np.asarray(p)[order]
+    scaled = np.minimum.accumulate((ordered * count / np.arange(1, count + 1))[::-1])[::-1]
+    adjusted = np.clip(scaled, ordered, 1.0)  # rounding may have made it less than it was
     significant = int(np.count_nonzero(adjusted <= alpha))
-    return _in_given_order(order, adjusted, np.full(count, alpha * max(1, significant) / count))
+    return _in_given_order(order, adjusted, np.full(count, alpha * (max(1, significant) / count)))
 
 
 def _in_given_order(order: Ints, adjusted: Floats, levels: Floats) -> Adjusted:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from processors.experiments.distributions import normal_quantile, normal_two_sided
-from processors.experiments.estimates import Interval
+from processors.experiments.estimates import Interval, pooled_variance
 
 BISECTIONS = 60
 """Halvings of an interval of at most 2: enough for every digit of a float."""
@@ -33,6 +33,14 @@ class Proportions:
     @cached_property
     def p(self) -> float:
         return float(score_p(self.treated, self.treated_units, self.control, self.control_units))
+
+    @property
+    def cautious_error(self) -> float:
+        """The standard error with a success and a failure more, so that none seen is not taken for none possible.
+        Without or with pooling, whichever is greater."""
+        parts = _variance(self.treated, self.treated_units), _variance(self.control, self.control_units)
+        pooled = pooled_variance(parts[0], self.treated_units, parts[1], self.control_units)
+        return sqrt(max(sum(parts), float(pooled)))
 
     def interval(self, alpha: float) -> Interval:
         reach = float(normal_quantile(1 - alpha / 2))
@@ -72,6 +80,11 @@ class Proportions:
         root = 2 * u * cos(angle) - b / (3 * a)
         treated = min(1.0, 1.0 + difference, max(0.0, difference, root))
         return treated, min(1.0, max(0.0, treated - difference))
+
+
+def _variance(successes: int, units: int) -> float:
+    share = (successes + 1) / (units + 2)
+    return share * (1 - share) / units
 
 
 def score_p(treated: Any, treated_units: Any, control: Any, control_units: Any) -> Any:

@@ -29,6 +29,8 @@ TIGHTEST = -2 * log(ALPHA) + log(1 - 2 * log(ALPHA))
 UNITS_TUNED_FOR = 500
 CLUSTERS_TUNED_FOR = 50
 """A variant. Where units are clustered, clusters are what is counted, and there are fewer of them."""
+STANDARD_ERRORS_MAX = 30.0
+"""Further out the tails of the distributions leave the floats; an interval so wide says nothing anyway."""
 UNITS_MIN = 50
 """A variant. Below, the central limit theorem that the sequence rests on is not to be relied on."""
 
@@ -40,7 +42,7 @@ def mixing(treated: Any, control: Any, tuned_for: Any = UNITS_TUNED_FOR) -> Any:
 
 def radius(standard_error: Any, df: Any, r: Any, alpha: float) -> Any:
     """Half the width of the confidence sequence at this look."""
-    standard_errors = np.sqrt((1 + 1 / r) * np.log((1 + r) / alpha**2))
+    standard_errors = np.minimum(np.sqrt((1 + 1 / r) * np.log((1 + r) / alpha**2)), STANDARD_ERRORS_MAX)
     return standard_error * student_upper_quantile(normal_below(-standard_errors), df)
 
 

@@ -1,0 +1,1 @@
+"""Simulations that hold the statistics of experiments to their promises, ten thousand at a time."""
