@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
     "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
+    "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
+    "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
     "experiment": ("gateway.cli.experiment", "Analyze an A/B experiment, from any table."),

@@ -98,13 +98,15 @@ class Warehouse:
 
 
 def _check_reads(sql: str) -> None:
-    """Refuses what a read-only session of chDB would still do. `sql` is one statement as `formatQuery` writes it: without
-    comments, and no name in a second spelling."""
+    """Refuses what a read-only session of chDB would still do. `sql` is one statement as `formatQuery` writes it:
+    without comments, and no name in a second spelling."""
     words = _QUOTED.sub("''", sql)
     if not _READS.match(words):
-        raise Refused("Cannot execute query in readonly mode: it is no SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS", 164)
+        raise Refused("this reads only: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS", 164)
     if re.search(r"\bINTO\s+OUTFILE\b", words):
         raise Refused("INTO OUTFILE is not for the warehouse: take the answer and write it yourself", 164)
+    if re.match(r"DESCRIBE TABLE \w+\(", words):
+        raise Refused("only tables, views and questions are described: a table function would look elsewhere", 164)
     if re.search(r"\bfile\b", words):
         raise Refused("file() is not for the warehouse: it would read the files of this machine", 164)
 
