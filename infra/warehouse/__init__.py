@@ -71,6 +71,8 @@ def spoken(error: Exception, settings: Settings) -> WarehouseDown | BadSql:
     code = getattr(error, "code", None)
     if isinstance(error, DatabaseError) and not isinstance(error, OperationalError) and code not in _BUSY:
         return BadSql(_reason(str(error)))
+    if code in _BUSY:
+        return WarehouseDown(f"ClickHouse at {settings.warehouse} has too much to do: {_reason(str(error))}")
     return WarehouseDown(
         f"no ClickHouse answers at {settings.warehouse} ({_reason(str(error))}). "
         "Is the line up (`headway status`), or is clickhouse_url right?"
@@ -119,6 +121,8 @@ def insert(
 
 
 def _reason(text: str) -> str:
-    """ClickHouse's own sentence, without where it was asked."""
+    """ClickHouse's own sentence, or the network's, without where it was asked."""
+    if "Caused by" in text:
+        text = text.rsplit(": ", 1)[-1].rstrip(")\"'")
     text = text.split("server response: ")[-1].split(" (for url")[0].strip()
     return text.removeprefix("Code: 36. ").split("(version ")[0].strip()

@@ -39,6 +39,8 @@ _OTHER_FIELDS = [
 _KEPT_DAYS = {"agent_heartbeat": 30, "pool_status": 30, "task_submitted": 365, "task_outcome": 365, OTHER: 365}
 """Samples of a state a month, what was asked and answered a year; see `_OTHERS_DAYS`."""
 _OTHERS_DAYS = 90
+_FOR_EVER_EVENTS = ("AgentDefinition",)
+"""Few rows that stay true for long."""
 KEPT_DAYS_MIN = min(_OTHERS_DAYS, *_KEPT_DAYS.values()) - 1
 """A row is at least that old before it goes; one day less, for it goes at midnight."""
 _COMPRESSED_AFTER_DAYS = 90
@@ -116,9 +118,10 @@ def create(table: Table, database: str) -> str:
     if days > _COMPRESSED_AFTER_DAYS:
         ttl += f", toDateTime(_at) + INTERVAL {_COMPRESSED_AFTER_DAYS} DAY RECOMPRESS CODEC(ZSTD(6))"
     columns = ",\n".join(f"  `{c.name}` {c.type} COMMENT {_text(c.doc)}" for c in table.columns)
+    until = "" if table.event in _FOR_EVER_EVENTS else f"TTL {ttl}\n"
     return (
         f"CREATE TABLE IF NOT EXISTS {database}.{table.name} (\n{columns}\n) ENGINE = MergeTree\n"
-        f"ORDER BY (_at, _topic, _partition, _offset)\nTTL {ttl}\n"
+        f"ORDER BY (_at, _topic, _partition, _offset)\n{until}"
         f"SETTINGS non_replicated_deduplication_window = {_TOKENS}\nCOMMENT {_text(table.doc)}"
     )
 
