@@ -4,7 +4,6 @@ Faust consumes and keeps the group; it produces nothing (see shard.py for why).
 """
 
 import asyncio
-import ctypes
 import os
 import ssl
 from collections.abc import Callable
@@ -19,15 +18,12 @@ from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from infra import metrics
+from infra import memory, metrics
 from infra.kafka import unread
 from infra.settings import Settings
 from streams.shard import Desk, Incoming, Shard
 
 log = structlog.get_logger()
-
-_LIBC = ctypes.CDLL(None)
-"""For malloc_trim: after a burst glibc keeps what was freed, and a service at rest would hold twice what it needs."""
 
 _WATCH_EVERY = 3
 """The watchdog looks this many times within its time."""
@@ -194,7 +190,7 @@ class Line:
         still: dict[int, tuple[int, int]] = {}
         while True:
             await asyncio.sleep(self.settings.watchdog_s / _WATCH_EVERY)
-            _LIBC.malloc_trim(0)
+            memory.give_back()
             for partition, shard in list(self.shards.items()):
                 self._measure_lag(shard)
                 handled, times = still.get(partition, (-1, 0))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import kafka, log, metrics, warehouse
+from infra import kafka, log, memory, metrics, warehouse
 from infra.settings import Settings
 from infra.warehouse.errors import BadSql
 from processors.dead_letters import dead_letter
@@ -22,6 +22,7 @@ GROUP = "headway-sink"
 FLUSH_S = 0.5
 """From one storing to the next. With all events on all partitions one takes some 0.6 s, and a row is to be there in
 two."""
+TIDY_S = 10.0
 _READ_MANY = 2_000
 _READ_S = 0.1
 _TROUBLE_S = (0.2, 5.0)
@@ -46,7 +47,7 @@ class Sink:
         self._storing = Storing(lambda act: self._surely(lambda: act(self._connected())), self._write_letter)
         self._letters = kafka.producer(settings)
         self._consumer: Consumer = kafka.consumer(
-            settings, GROUP, group_instance_id=f"sink-{index}", queued_max_messages_kbytes=16_384
+            settings, GROUP, group_instance_id=f"sink-{index}", queued_max_messages_kbytes=8_192
         )
 
     def run(self) -> None:
@@ -63,13 +64,16 @@ class Sink:
 
     def _work(self) -> None:
         self._consumer.subscribe(list(TOPICS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
-        flush_due = time.monotonic() + FLUSH_S
+        flush_due = tidy_due = time.monotonic() + FLUSH_S
         while not self._stopping:
             for message in self._consumer.consume(_READ_MANY, _READ_S):
                 self._take(message)
             if time.monotonic() >= flush_due or self._storing.full:
                 self._flush()
                 flush_due = time.monotonic() + FLUSH_S
+            if time.monotonic() >= tidy_due:
+                memory.give_back()
+                tidy_due = time.monotonic() + TIDY_S
         self._flush()
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
