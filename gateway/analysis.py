@@ -39,25 +39,43 @@ def columns_of(path: Path) -> list[str]:
     return names
 
 
-def read_rows(path: Path, *, unit: str, variant: str, cluster: str | None, numbers: Collection[str]) -> Rows:
-    """The rows of a file that has these columns; `numbers` are those that must hold numbers."""
-    names = [unit, variant, *([cluster] if cluster else [])]
+def read_rows(
+    path: Path,
+    *,
+    unit: str | None,
+    variant: str | None,
+    cluster: str | None,
+    numbers: Collection[str],
+    time: str | None = None,
+) -> Rows:
+    """The rows of a file that has these columns; `numbers` are those that must hold numbers. Without `unit` each row is
+    one; without `variant` all are of one arm."""
+    names = [name for name in (unit, variant, cluster, time) if name]
     numbers = list(dict.fromkeys(numbers))
     with _spoken(path):
         table = _read(path, names, numbers)
         if table.num_rows == 0:
             raise BadInput(f"{path} has no rows: it needs one for each unit.")
-        found, variants = _codes(table[variant])
-        arms = sorted(_text(value) for value in found.to_pylist())
-        place = {arm: i for i, arm in enumerate(arms)}
-        renumbered = np.array([*(place[_text(value)] for value in found.to_pylist()), -1], dtype=np.int64)
+        arms, variants = _arms(table[variant]) if variant else (("all",), np.zeros(table.num_rows, dtype=np.int64))
+        columns = {name: _numbers(table[name], name) for name in numbers}
+        if time and time not in columns:
+            columns[time] = _times(table[time], time)
         return Rows(
-            tuple(arms),
-            _codes(table[unit])[1],
-            renumbered[variants],  # -1, a missing one, finds the last, which is -1
-            {name: _numbers(table[name], name) for name in numbers},
+            arms,
+            _codes(table[unit])[1] if unit else np.arange(table.num_rows),
+            variants,
+            columns,
             _codes(table[cluster])[1] if cluster else None,
         )
+
+
+def _arms(column: Any) -> tuple[tuple[str, ...], Ints]:
+    """The names in order, and the number of each row's; -1 where it is missing."""
+    found, variants = _codes(column)
+    arms = sorted(_text(value) for value in found.to_pylist())
+    place = {arm: i for i, arm in enumerate(arms)}
+    renumbered = np.array([*(place[_text(value)] for value in found.to_pylist()), -1], dtype=np.int64)
+    return tuple(arms), renumbered[variants]  # -1, a missing one, finds the last, which is -1
 
 
 def _read(path: Path, names: Sequence[str], numbers: Sequence[str]) -> Any:
@@ -114,6 +132,27 @@ def _numbers_in_text(texts: Sequence[str | None], name: str) -> Floats:
                 "Correct it, leave it empty, or name another column."
             ) from None
     return values
+
+
+def _times(column: Any, name: str) -> Floats:
+    """The column as numbers that grow with time, NaN where it is missing: numbers as they are, else microseconds."""
+    import pyarrow
+    from pyarrow import types
+
+    column = _plain(column)
+    if types.is_timestamp(column.type) or types.is_date(column.type):
+        return _numbers(
+            column.cast(pyarrow.timestamp("us", getattr(column.type, "tz", None))).cast(pyarrow.int64()), name
+        )
+    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+        return _numbers(column, name)
+    for kind in (pyarrow.float64(), pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")):
+        try:
+            known = column.cast(kind)
+        except pyarrow.ArrowInvalid:
+            continue
+        return _numbers(known if types.is_floating(kind) else known.cast(pyarrow.int64()), name)
+    raise BadInput(f'Column "{name}" holds neither numbers nor times as in 2026-11-21T09:30:00: name another.')
 
 
 def _codes(column: Any) -> tuple[Any, Ints]:

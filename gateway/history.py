@@ -81,21 +81,12 @@ def find(settings: Settings, topic: str, name: str, task_id: str) -> dict[str, A
 
 def settle(settings: Settings, topic: str) -> None:
     """Waits until every transaction that has written to the topic by now has ended; reading then misses none."""
-    written = ends(settings, topic, isolation_level="read_uncommitted")
+    written = kafka.ends(settings, topic, **QUIET, isolation_level="read_uncommitted")
     until = time.monotonic() + SETTLE_S
-    while any(end < written[p] for p, end in ends(settings, topic).items()):
+    while any(end < written[p] for p, end in kafka.ends(settings, topic, **QUIET).items()):
         if time.monotonic() > until:
             raise GatewayError(f"A transaction on {topic} stays open for {SETTLE_S:.0f} s; see `headway status`.")
         time.sleep(0.1)
-
-
-def ends(settings: Settings, topic: str, **over: Any) -> dict[int, int]:
-    """The offset after the last committed record of each partition."""
-    reader = kafka.consumer(settings, _group(), **QUIET, **over)
-    try:
-        return {p: end for p, (_, end) in _bounds(reader, topic).items()}
-    finally:
-        reader.close()
 
 
 class Follower:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from gateway.history import QUIET, ends
+from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.topics import TOPICS
@@ -31,7 +31,7 @@ def lags(settings: Settings, wanted: Collection[str] = TOPICS) -> dict[str, dict
         if reader == "sink" and not committed:
             continue  # a line may do without one
         for topic in found.keys() & topics:
-            found[topic][reader] = behind(ends(settings, topic), committed.get(topic, {}))
+            found[topic][reader] = behind(kafka.ends(settings, topic, **QUIET), committed.get(topic, {}))
     return found
 
 

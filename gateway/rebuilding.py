@@ -1,4 +1,4 @@
-"""A table made anew from its topics, while the sink goes on.
+"""A table made anew from its topics, and the rollup from its tables, while the sink goes on.
 
 The new table gets what the topics still hold and, from the old one, what they have forgotten. Then both change places
 in one step, and what the sink stored in the old one meanwhile is taken over.
@@ -11,19 +11,25 @@ from clickhouse_connect.driver.client import Client
 from gateway.errors import BadInput
 from infra import kafka, warehouse
 from infra.settings import Settings
-from infra.warehouse import rows
+from infra.warehouse import rollups, rows
+from infra.warehouse.rollups import ROLLUP
 from infra.warehouse.tables import create, tables
 
 _ROWS_MAX = 20_000
 
 
 def rebuild(settings: Settings, name: str, tell: Callable[[str], None]) -> int:
-    """How many rows the table has then."""
-    if name not in tables():
-        raise BadInput(f"there is no table {name}; those that can be rebuilt are {', '.join(tables())}.")
+    """How many rows the table has then. One that feeds the rollup brings it along."""
+    if name not in (*tables(), ROLLUP):
+        raise BadInput(f"there is no table {name}; those that can be rebuilt are {', '.join((*tables(), ROLLUP))}.")
     try:
         with warehouse.client(settings) as client:
-            return _rebuild(settings, client, name, tell)
+            if name == ROLLUP:
+                return rollups.remake(client)
+            count = _rebuild(settings, client, name, tell)
+            if name in rollups.feeds():
+                tell(f"{ROLLUP}: {rollups.remake(client)} tasks from its tables")
+            return count
     except warehouse.TROUBLES as error:
         raise warehouse.spoken(error, settings) from error
 

@@ -1,4 +1,4 @@
-"""Topics against tables: whether every record is one row, counted partition by partition."""
+"""Topics against tables, and tables against the rollup: whether every record is one row, and every row in its task."""
 
 import time
 from array import array
@@ -7,9 +7,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from gateway.history import ends
 from infra import kafka, warehouse
 from infra.settings import Settings
+from infra.warehouse import rollups
 from infra.warehouse.tables import KEPT_DAYS_MIN, OTHER, tables
 from schemas.topics import TOPICS
 
@@ -23,9 +23,18 @@ def reckon(settings: Settings) -> Iterator[dict[str, Any]]:
             stored = {(topic, partition): at for topic, partition, at in client.query(sql).result_rows}
             for topic in TOPICS:
                 records = _records(settings, topic)
-                for partition in sorted(ends(settings, topic)):
+                for partition in sorted(kafka.ends(settings, topic)):
                     found = records.get(partition, array("q"))
                     yield _row(client, topic, partition, found, stored.get((topic, partition), 0))
+    except warehouse.TROUBLES as error:
+        raise warehouse.spoken(error, settings) from error
+
+
+def differing(settings: Settings) -> dict[str, int]:
+    """Table that feeds the rollup → tasks of whom the rollup says something else."""
+    try:
+        with warehouse.client(settings) as client:
+            return {table: rollups.differing(client, table) for table in rollups.feeds()}
     except warehouse.TROUBLES as error:
         raise warehouse.spoken(error, settings) from error
 

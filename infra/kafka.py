@@ -136,6 +136,19 @@ def read_all(
         reader.close()
 
 
+def ends(settings: Settings, topic: str, **over: Any) -> dict[int, int]:
+    """The offset after the last committed record of each partition. `over` as for `consumer`."""
+    reader = consumer(settings, f"headway-read-{os.getpid()}", **over)
+    try:
+        places = _starts(reader, settings, topic, None, None)
+        return {p.partition: reader.get_watermark_offsets(p, timeout=ANSWER_S)[1] for p in places}
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {reason}") from error
+    finally:
+        reader.close()
+
+
 def await_broker(settings: Settings) -> None:
     """Returns when a broker takes connections: quicker than a process that ends and is started until one does."""
     places = [server.rpartition(":") for server in settings.bootstrap.split(",")]
@@ -146,8 +159,9 @@ def await_broker(settings: Settings) -> None:
         time.sleep(_BROKER_LOOK_S)
 
 
-def unread(settings: Settings, group: str, topic: str, partition: int, offset: int | None) -> bool:
-    """Whether a committed record stands at or after this offset; None: after what the group has committed."""
+def unread(settings: Settings, group: str, topic: str, partition: int, offset: int | None, before: int = 2**62) -> bool:
+    """Whether a committed record stands at or after this offset, and `before` that; None: after what the group has
+    committed."""
     reader = consumer(settings, group, enable_partition_eof=True, fetch_wait_max_ms=50)
     try:
         place = TopicPartition(topic, partition)
@@ -156,7 +170,7 @@ def unread(settings: Settings, group: str, topic: str, partition: int, offset: i
             place.offset = OFFSET_BEGINNING
         reader.assign([place])
         message = reader.poll(ANSWER_S)
-        return message is not None and message.error() is None
+        return message is not None and message.error() is None and message.offset() < before
     except KafkaException:
         return False  # no broker, no verdict
     finally:

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor", "sink")
+SERVICES = ("router", "dispatcher", "executor", "sink", "judge")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -145,8 +145,18 @@ SINK_FLUSH = Histogram("headway_sink_flush_seconds", "Time to store what is in h
 SINK_WAITS = Counter("headway_sink_waits", "Waits for a warehouse that did not answer")
 
 
+# --- judge -------------------------------------------------------------------------------------------------------
+
+# Experiments by status. Running for longer than planned: the judge is stuck or the warehouse is away; see its log.
+EXPERIMENTS = Gauge("headway_experiments", "Experiments", ["status"])
+
+# Units by arm of a running experiment at the last look. No rise: nothing takes part; `headway experiment show`.
+EXPERIMENT_UNITS = Gauge("headway_experiment_units", "Units of a running experiment", ["experiment", "arm"])
+
+
 def port_offset(service: str, index: int) -> int:
-    """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3."""
+    """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3,
+    judge 10i+4."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

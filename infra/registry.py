@@ -17,10 +17,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from infra import agent_file, kafka, metrics
 from infra.settings import BadSettings, Settings, load_settings
 from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import AgentDefinition, PoolStatus
+from schemas.events import AgentDefinition, Experiment, PoolStatus
 from schemas.topics import TOPICS
 
-AGENTS, POOLS = "agents.registry", "pools.status"
+AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 _POLL_S = 0.2
 _ANSWER_S = 10.0
 _TROUBLE_S = 1.0
@@ -112,10 +112,10 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents and pool states, kept up to date by a thread.
+    """The newest agents, pool states and experiments, kept up to date by a thread.
 
-    `agents` holds those that are not removed and is a new dict after each change, counted by `version`; `pools` changes
-    in place. Repeats and restarts do no harm: the newest record of a key is the truth.
+    `agents` holds those that are not removed and is a new dict after each change, counted by `version`; so are
+    `experiments`. `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -127,6 +127,7 @@ class Registry:
         """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
         self.agents: dict[str, AgentDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
+        self.experiments: dict[str, Experiment] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics
@@ -182,6 +183,10 @@ class Registry:
     def _take(self, message: Message) -> None:
         if message.topic() == POOLS:
             _apply(message, "PoolStatus", self.pools)
+        elif message.topic() == EXPERIMENTS:
+            experiments = dict(self.experiments)
+            _apply(message, "Experiment", experiments)
+            self.experiments = experiments
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
             self.version += 1

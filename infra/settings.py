@@ -38,9 +38,19 @@ def _setting(
     one_of: tuple[str, ...] | None = None,
     secret: bool = False,
     env: str | None = None,
+    varies: bool = False,
 ) -> Any:
-    """A dataclass field. `env` is a further variable it is read from, for names that other tools have made usual."""
-    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "one_of": one_of, "secret": secret, "env": env}
+    """A dataclass field. `env` is a further variable it is read from, for names that other tools have made usual.
+    One that `varies` may differ from task to task: experiments can try its values."""
+    metadata = {
+        "doc": doc,
+        "minimum": minimum,
+        "maximum": maximum,
+        "one_of": one_of,
+        "secret": secret,
+        "env": env,
+        "varies": varies,
+    }
     if isinstance(default, dict):
         return field(default_factory=lambda: types.MappingProxyType(dict(default)), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -92,7 +102,8 @@ class Settings:
         "127.0.0.1", "Address the metrics ports listen on; 0.0.0.0 lets Prometheus in from outside."
     )
     metrics_port: int = _port(
-        9401, "First of a range of metrics ports, one a process: router i +10i, dispatcher +1, executor +2, sink +3."
+        9401,
+        "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4.",
     )
 
     partitions: int = _count(
@@ -113,7 +124,10 @@ class Settings:
     queue_mb_max: int = _count(256, "Payload (MiB) waiting in one partition's queues; bounds the dispatcher's memory.")
     slots_per_instance: int = _count(5, "Tasks that one instance works on at a time.")
     balancer: str = _setting(
-        "weighted_round_robin", "How an instance is chosen; the default weighs by success rate.", one_of=BALANCERS
+        "weighted_round_robin",
+        "How an instance is chosen; the default weighs by success rate.",
+        one_of=BALANCERS,
+        varies=True,
     )
     aging_s: float = _number(
         60.0, "Seconds of waiting that raise a task's priority by one, so that none starves; 0: never."
@@ -121,11 +135,18 @@ class Settings:
     tenant_weights: Mapping[str, float] = _setting(
         {}, "Share of a tenant in a full queue, as acme=3,other=1 or JSON. One not named has 1."
     )
-    task_timeout_s: float = _setting(600.0, "Seconds an attempt may take when the task names no timeout.", minimum=0.1)
-    retries_max: int = _number(3, "Attempts after the first, for failures that may pass.")
-    retry_base_s: float = _number(1.0, "Delay (s) before the first retry; it doubles each time, with jitter.")
-    retry_cap_s: float = _number(60.0, "Longest delay (s) between two attempts.")
-    redos_max: int = _number(1, "Attempts repeated because their answer was judged too poor.")
+    task_timeout_s: float = _setting(
+        600.0, "Seconds an attempt may take when the task names no timeout.", minimum=0.1, varies=True
+    )
+    retries_max: int = _number(3, "Attempts after the first, for failures that may pass.", varies=True)
+    retry_base_s: float = _number(
+        1.0, "Delay (s) before the first retry; it doubles each time, with jitter.", varies=True
+    )
+    retry_cap_s: float = _number(60.0, "Longest delay (s) between two attempts.", varies=True)
+    redos_max: int = _number(1, "Attempts repeated because their answer was judged too poor.", varies=True)
+    quality_min: float = _share(
+        0.5, "Quality (0 to 1) below which an answer is too poor and is done again.", varies=True
+    )
     crashes_max: int = _count(5, "Instances a task may take down before it is dead-lettered as a poison task.")
     items_max: int = _count(100, "Items of one task (a batch that fans out); one with more fails, saying so.")
     lease_s: float = _setting(
@@ -136,9 +157,11 @@ class Settings:
     )
     remembered_max: int = _count(50_000, "Finished tasks a partition remembers, to know a repeat of them.")
 
-    sim_speed: float = _setting(60.0, "How many times faster than a model the simulated agents answer.", minimum=0.001)
+    sim_speed: float = _setting(
+        60.0, "How many times faster than a model the simulated agents answer.", minimum=0.001, varies=True
+    )
     sim_failure_rate: float = _share(
-        0.02, "Share of simulated attempts that fail (0 to 1), so that retries can be seen."
+        0.02, "Share of simulated attempts that fail (0 to 1), so that retries can be seen.", varies=True
     )
     sim_seed: int = _number(7, "Seed of the simulated agents; the same seed gives the same answers.")
     drain_s: float = _number(30.0, "Seconds an executor host may go on with work in hand when it is told to stop.")
@@ -158,7 +181,7 @@ class Settings:
         "", "Address of the Anthropic API. Empty: the client's own.", env="ANTHROPIC_BASE_URL"
     )
     model_default: str = _setting(
-        "claude-haiku-4-5", "Model of an agent that names none; the cheapest that does the work."
+        "claude-haiku-4-5", "Model of an agent that names none; the cheapest that does the work.", varies=True
     )
     model_prices: Mapping[str, tuple[float, float]] = _setting(
         {},
@@ -167,11 +190,28 @@ class Settings:
     cost_cap_usd: float = _number(10.0, "US dollars that all hosts together may spend in a UTC day.")
     requests_per_min: int = _count(50, "Model requests a minute, all hosts together; the API's lowest tier.")
     tokens_per_min: int = _count(40_000, "Model tokens a minute, all hosts together; the API's lowest tier.")
-    max_tokens: int = _count(1024, "Longest answer asked of a model (tokens) by an agent that names none.")
+    max_tokens: int = _count(1024, "Longest answer asked of a model (tokens) by an agent that names none.", varies=True)
+    prompt_extra: str = _setting("", "Text put after the prompt of every agent that asks a model.", varies=True)
 
+    verdict_s: float = _setting(60.0, "Seconds between two looks at the running experiments.", minimum=1)
     watchdog_s: float = _setting(
         30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
     )
+
+    gateway_host: str = _setting(
+        "127.0.0.1", "Address the gateway listens on. Others than this machine reach it through a proxy with TLS."
+    )
+    gateway_port: int = _port(8320, "Port of the gateway: page, HTTP API, live progress, schema registry.")
+    gateway_requests_per_s: float = _setting(
+        500.0, "Requests a second of one token, or of one address without; above it they are refused.", minimum=1
+    )
+    gateway_body_bytes_max: int = _setting(
+        1_048_576, "Longest body of a request (bytes): 500 tasks of 2 KB.", minimum=1024
+    )
+    gateway_tasks_max: int = _count(
+        100_000, "Newest tasks that the gateway has in memory; older ones it looks up in the warehouse."
+    )
+    gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
 
     @property
     def bootstrap(self) -> str:
@@ -220,15 +260,37 @@ def explain_settings(environ: Mapping[str, str] | None = None, folder: Path | No
     ]
 
 
+def varying() -> list[str]:
+    """The settings that experiments can try values of."""
+    return [name for name, f in FIELDS.items() if f.metadata["varies"]]
+
+
+def with_values(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """The settings with other values for some that vary, as a task has them. Raises BadSettings."""
+    parsed = {}
+    for name, raw in values.items():
+        if name not in FIELDS or not FIELDS[name].metadata["varies"]:
+            raise BadSettings(
+                f"{name} does not differ between tasks{_nearest(name, varying())} of {', '.join(varying())}"
+            )
+        parsed[name] = _parsed(name, raw, "an experiment")
+    return dataclasses.replace(settings, **parsed)
+
+
+def as_text(settings: Settings, name: str) -> str:
+    """The value of one setting as the environment would hold it; secrets too."""
+    return _text(getattr(settings, name))
+
+
 def shown(settings: Settings, name: str) -> str:
     """The value of one setting as text, masked when it is a secret."""
-    text = _text(getattr(settings, name))
+    text = as_text(settings, name)
     return MASK if text and FIELDS[name].metadata["secret"] else text
 
 
 def as_env(settings: Settings) -> dict[str, str]:
     """All settings as environment variables: what a child process needs to see the same values."""
-    return {ENV_PREFIX + name.upper(): _text(getattr(settings, name)) for name in FIELDS}
+    return {ENV_PREFIX + name.upper(): as_text(settings, name) for name in FIELDS}
 
 
 def _load(environ: Mapping[str, str] | None, folder: Path | None) -> tuple[Settings, dict[str, str]]:

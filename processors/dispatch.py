@@ -6,14 +6,14 @@ can be read back from the log. A repeat (same task, same attempt) changes nothin
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from processors import messages
 from processors.backoff import retry_delay_us
-from processors.evaluation import evaluate
+from processors.evaluation import GOOD_ENOUGH, evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
 from processors.remembered import Remembered
@@ -23,6 +23,7 @@ from schemas.events import (
     DispatchRecord,
     ItemFinished,
     OutcomeStatus,
+    Override,
     PoolStatus,
     RoutingDecision,
     Step,
@@ -69,14 +70,20 @@ class Limits:
     retry_base_us: int = 1_000_000
     retry_cap_us: int = 60_000_000
     redos_max: int = 1
+    quality_min: float = GOOD_ENOUGH
     crashes_max: int = 5
     lease_us: int = 10_000_000
     remembered_max: int = 50_000
 
 
+LimitsOf = Callable[[Sequence[Override]], Limits]
+"""The limits of a task, given the settings that differ for it. Those of a whole pool or partition do not differ."""
+
+
 class Dispatcher:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, limits_of: LimitsOf | None = None) -> None:
         self.limits = limits
+        self._limits_of = limits_of or (lambda settings: limits)
         self.tasks: dict[str, Task] = {}
         self.pools: dict[str, Pool] = {}
         self.done = Remembered(limits.remembered_max)
@@ -289,7 +296,8 @@ class Dispatcher:
             if task.deadline_at is not None and task.deadline_at <= now:
                 self._end(task, "expired", now, error="its deadline passed while it waited")
                 continue
-            instance = pool.take_slot(free, task_id, task.complexity, task.instance_id)
+            balancer = self._limits_of(task.settings).balancer
+            instance = pool.take_slot(free, task_id, task.complexity, task.instance_id, balancer)
             self.waiting_bytes -= len(task.raw)
             self._assign(task, instance.instance_id, now)
             pool.changed = True
@@ -322,10 +330,11 @@ class Dispatcher:
     def _judge(self, task: Task, event: TaskResult, now: int) -> None:
         """Evaluates a completed attempt: the outcome, or another attempt with the reasons as feedback."""
         submission = task.submission()
-        redos_max = self.limits.redos_max if submission["redos_max"] is None else submission["redos_max"]
+        limits = self._limits_of(task.settings)
+        redos_max = limits.redos_max if submission["redos_max"] is None else submission["redos_max"]
         if task.phase == "cancelling":
             redos_max = 0
-        judged = evaluate(submission, event, task.redos, redos_max)
+        judged = evaluate(submission, event, task.redos, redos_max, limits.quality_min)
         evaluation = messages.evaluation(task, judged, now)
         self._sends.append(Send("evaluations", task.task_id, "Evaluation", evaluation, task.task_id))
         if judged.verdict == "redo":
@@ -349,13 +358,14 @@ class Dispatcher:
 
     def _retry(self, task: Task, error: str, retry_after_ms: int | None, now: int) -> None:
         submission = task.submission()
-        retries_max = self.limits.retries_max if submission["retries_max"] is None else submission["retries_max"]
+        limits = self._limits_of(task.settings)
+        retries_max = limits.retries_max if submission["retries_max"] is None else submission["retries_max"]
         task.error = cut(error, _ERROR_BYTES_MAX)
         if task.retries >= retries_max:
             self._bury(task, f"gave up after {task.attempt} attempts: {task.error}", now)
             return
         task.retries += 1
-        delay_us = retry_delay_us(task.task_id, task.retries, self.limits.retry_base_us, self.limits.retry_cap_us)
+        delay_us = retry_delay_us(task.task_id, task.retries, limits.retry_base_us, limits.retry_cap_us)
         self._enter(task, "delayed", now)
         task.ready_at = now + max(delay_us, (retry_after_ms or 0) * 1000)
         self.pools[task.pool].delayed += 1
@@ -427,7 +437,6 @@ class Dispatcher:
             pool = self.pools[name] = Pool(
                 name,
                 agent_id,
-                balancer=limits.balancer,
                 slots=limits.slots,
                 aging_us=limits.aging_us,
                 weights=limits.tenant_weights,
@@ -444,7 +453,7 @@ class Dispatcher:
         self._dirty[task.task_id] = task
 
     def _timeout_us(self, task: Task) -> int:
-        return self.limits.timeout_us if task.timeout_ms is None else task.timeout_ms * 1000
+        return self._limits_of(task.settings).timeout_us if task.timeout_ms is None else task.timeout_ms * 1000
 
     def _set_timers(self, task: Task) -> None:
         if task.phase in _IN_HAND:

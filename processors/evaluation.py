@@ -13,7 +13,7 @@ from schemas.events import TaskResult, TaskSubmitted
 
 RULES = "rules/1"
 GOOD_ENOUGH = 0.5
-"""Below this quality an attempt has failed, and is done again while redos are left."""
+"""Below this quality an attempt has failed, and is done again while redos are left; the setting `quality_min`."""
 ENDS_CHARS = 2000
 """Of a long output only this much of its beginning and of its end is judged, so that time stays bounded."""
 
@@ -67,7 +67,9 @@ class _Answer:
     """Marks that open or close a code block, in the whole of the output."""
 
 
-def evaluate(task: TaskSubmitted, result: TaskResult, redos: int, redos_max: int) -> Judgement:
+def evaluate(
+    task: TaskSubmitted, result: TaskResult, redos: int, redos_max: int, quality_min: float = GOOD_ENOUGH
+) -> Judgement:
     """Judges a completed attempt. `redos` were made before it; at `redos_max` even a poor one is accepted as it is."""
     text, whole = task["text"], result["output"].strip()
     if not whole:
@@ -77,7 +79,7 @@ def evaluate(task: TaskSubmitted, result: TaskResult, redos: int, redos_max: int
         answer = _Answer(text, output, text.lower(), output.lower(), f"\n{whole}".count("\n```"))
         faults = [fault for check in _CHECKS if (fault := check(answer))]
     quality = round(max(0.0, 1.0 - sum(cost for cost, _ in faults)), 2)
-    success = quality >= GOOD_ENOUGH
+    success = quality >= quality_min
     verdict: Literal["accept", "redo"] = "accept" if success or redos >= redos_max else "redo"
     return Judgement(success, quality, verdict, tuple(reason for _, reason in faults))
 

@@ -24,6 +24,7 @@ def assignment(task: Task, instance_id: str, timeout_ms: int, now: int) -> TaskA
         "steps": task.steps,
         "reason": None,
         "task": task.raw,
+        "settings": task.settings,
     }
 
 
@@ -47,6 +48,7 @@ def stop(task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str,
         "steps": [],
         "reason": reason,
         "task": b"",
+        "settings": [],
     }
 
 

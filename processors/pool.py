@@ -11,9 +11,7 @@ _REFUSAL_WAIT_MS = (1_000, 300_000)
 
 
 class Pool:
-    def __init__(
-        self, name: str, agent_id: str, *, balancer: str, slots: int, aging_us: int, weights: Mapping[str, float]
-    ) -> None:
+    def __init__(self, name: str, agent_id: str, *, slots: int, aging_us: int, weights: Mapping[str, float]) -> None:
         self.name = name
         self.agent_id = agent_id
         self.queue = FairQueue(aging_us, weights)
@@ -25,7 +23,6 @@ class Pool:
         self._told_instances = -1
         self.past: PoolStatus | None = None
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
-        self._choose = BALANCERS[balancer]
         self._slots = slots
         self._last = ""
 
@@ -50,10 +47,12 @@ class Pool:
             if len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
         ]
 
-    def take_slot(self, free: list[Instance], task_id: str, complexity: float, avoid: str | None) -> Instance:
+    def take_slot(
+        self, free: list[Instance], task_id: str, complexity: float, avoid: str | None, balancer: str
+    ) -> Instance:
         """Gives the task a slot of one of `free`, of `avoid` only if there is no other; who is full leaves `free`."""
         others = [i for i in free if i.instance_id != avoid] if avoid else free
-        chosen = self._choose(others or free, self._last, complexity)
+        chosen = BALANCERS[balancer](others or free, self._last, complexity)
         self._last = chosen.instance_id
         chosen.running.add(task_id)
         if len(chosen.running) >= self._slots:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.codec import decode_as
-from schemas.events import DispatchRecord, ItemOutcome, Phase, RoutingDecision, Step, TaskSubmitted
+from schemas.events import DispatchRecord, ItemOutcome, Override, Phase, RoutingDecision, Step, TaskSubmitted
 
 
 @dataclass(slots=True)
@@ -43,6 +43,7 @@ class Task:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd_micros: int = 0
+    settings: list[Override] = field(default_factory=list)
     lease_until: int = 0
     stop_by: int = 0
     """The running attempt is given up at this time, even when its host still renews the lease."""
@@ -80,6 +81,7 @@ class Task:
             "tokens_out": self.tokens_out,
             "cost_usd_micros": self.cost_usd_micros,
             "task": self.raw,
+            "settings": self.settings,
         }
 
     @classmethod
@@ -96,6 +98,7 @@ class Task:
                 "complexity": event["complexity"],
                 "queued_at": now,
                 "task": event["task"],
+                "settings": event["settings"],
             }
         )
 
@@ -145,4 +148,5 @@ def marker(task_id: str, phase: Phase, now: int) -> DispatchRecord:
         "tokens_out": 0,
         "cost_usd_micros": 0,
         "task": b"",
+        "settings": [],
     }

@@ -11,6 +11,23 @@ Runner = Literal["unknown", "auto", "anthropic", "simulated", "external"]
 Phase = Literal["unknown", "queued", "delayed", "running", "cancelling", "joining", "done", "cancel_requested"]
 ItemStatus = Literal["unknown", "open", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 Verdict = Literal["unknown", "accept", "redo"]
+ExperimentChange = Literal[
+    "unknown",
+    "created",
+    "started",
+    "paused",
+    "resumed",
+    "extended",
+    "arm_stopped",
+    "tuned",
+    "stopped",
+    "ended",
+    "adopted",
+    "given_back",
+]
+ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
+ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
+ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 AssignmentKind = Literal["unknown", "run", "cancel"]
 CommandKind = Literal["unknown", "cancel"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
@@ -109,6 +126,13 @@ class ItemOutcome(TypedDict):
     cost_usd_micros: int
 
 
+class Override(TypedDict):
+    """A setting of the line that this task is worked on with, in place of the configured one."""
+
+    name: str
+    value: str
+
+
 class DispatchRecord(TypedDict):
     """The dispatcher's memory of one task; the newest record is the truth. Read back after a crash."""
 
@@ -137,6 +161,7 @@ class DispatchRecord(TypedDict):
     tokens_out: int
     cost_usd_micros: int
     task: bytes
+    settings: list[Override]
 
 
 class Evaluation(TypedDict):
@@ -155,6 +180,77 @@ class Evaluation(TypedDict):
     reasons: list[str]
     redos: int
     evaluator: str
+
+
+class Arm(TypedDict):
+    """One arm of an experiment."""
+
+    name: str
+    value: str
+    share: int
+    stopped: bool
+
+
+class Experiment(TypedDict):
+    """An A/B experiment on the line, as it is after a change; the newest record of a name is the truth."""
+
+    experiment: str
+    version: int
+    change: ExperimentChange
+    at: int
+    by: str
+    reason: str
+    question: str
+    status: ExperimentStatus
+    parameter: str
+    arms: list[Arm]
+    control: str
+    unit: ExperimentUnit
+    layer: str
+    first_bucket: int
+    buckets: int
+    metrics: list[str]
+    guardrails: list[str]
+    covariates: list[str]
+    cluster: str | None
+    mode: ExperimentMode
+    days: float
+    adopt_winner: bool
+    created_at: int
+    started_at: int | None
+    ran_ms: int
+    ended_at: int | None
+    adopted: str | None
+
+
+class ArmFigure(TypedDict):
+    """One metric of one arm beside control."""
+
+    metric: str
+    arm: str
+    units: int
+    value: float
+    effect: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+class ExperimentVerdict(TypedDict):
+    """What an experiment said at a time, and from which data, so that it can be computed again."""
+
+    event_id: str
+    experiment: str
+    at: int
+    verdict: str
+    winner: str | None
+    reasons: list[str]
+    from_at: int
+    to_at: int
+    rows: int
+    data_hash: str
+    srm_p: float | None
+    figures: list[ArmFigure]
 
 
 class ItemFinished(TypedDict):
@@ -198,6 +294,15 @@ class Candidate(TypedDict):
     reason: str
 
 
+class Exposure(TypedDict):
+    """An experiment that this task takes part in."""
+
+    experiment: str
+    arm: str
+    unit: str
+    propensity: float
+
+
 class RoutingDecision(TypedDict):
     """The router's choice of agent for one task, with everything that explains it."""
 
@@ -217,6 +322,8 @@ class RoutingDecision(TypedDict):
     candidates: list[Candidate]
     refusal: str | None
     task: bytes
+    exposures: list[Exposure]
+    settings: list[Override]
 
 
 class StreamPosition(TypedDict):
@@ -248,6 +355,7 @@ class TaskAssigned(TypedDict):
     steps: list[Step]
     reason: str | None
     task: bytes
+    settings: list[Override]
 
 
 class TaskCommand(TypedDict):

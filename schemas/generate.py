@@ -14,6 +14,7 @@ _PRIMITIVES = {
     "boolean": "bool",
     "null": "None",
 }
+_WIDTH = 120
 _HEAD = '''"""Generated from the .avsc files by `python -m schemas`. Do not edit: change the schema.
 
 Every event is a plain dict; these types name its fields. `*_at` are microseconds UTC, `*_ms` durations, money is in
@@ -37,8 +38,11 @@ class _Writer:
         if kind == "array":
             return f"list[{self.type_of(schema['items'])}]"
         if kind == "enum":
-            symbols = ", ".join(f'"{s}"' for s in schema["symbols"])
-            self.blocks.setdefault(schema["name"], f"{schema['name']} = Literal[{symbols}]\n")
+            symbols = [f'"{s}"' for s in schema["symbols"]]
+            block = f"{schema['name']} = Literal[{', '.join(symbols)}]\n"
+            if len(block) > _WIDTH + 1:
+                block = f"{schema['name']} = Literal[\n" + "".join(f"    {s},\n" for s in symbols) + "]\n"
+            self.blocks.setdefault(schema["name"], block)
             return str(schema["name"])
         if kind == "record":
             fields = [(f["name"], self.type_of(f["type"])) for f in schema["fields"]]

@@ -14,6 +14,7 @@ _MODULES = {
     "dispatcher": "streams.dispatcher",
     "executor": "streams.executor.host",
     "sink": "streams.sink",
+    "judge": "streams.judge",
 }
 
 

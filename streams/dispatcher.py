@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.per_task import PerTask
 from infra.settings import Settings
-from processors.dispatch import Dispatcher, Limits
+from processors.dispatch import Dispatcher, Limits, LimitsOf
 from schemas.codec import BadMessage, decode, encode
 from streams.app import Line
 from streams.figures import Figures
@@ -17,8 +18,8 @@ LOG = "dispatch.log"
 class DispatchDesk:
     """Bytes to events to `processors.dispatch`, and back. Repeats are passed over there, by task and attempt."""
 
-    def __init__(self, limits: Limits, figures: Figures) -> None:
-        self._dispatcher = Dispatcher(limits)
+    def __init__(self, limits: Limits, figures: Figures, limits_of: LimitsOf | None = None) -> None:
+        self._dispatcher = Dispatcher(limits, limits_of)
         self._figures = figures
         self._handlers: dict[str, Callable[[Any, int], None]] = {
             "RoutingDecision": self._dispatcher.decision,
@@ -71,6 +72,7 @@ def limits_of(settings: Settings) -> Limits:
         retry_base_us=int(settings.retry_base_s * 1e6),
         retry_cap_us=int(settings.retry_cap_s * 1e6),
         redos_max=settings.redos_max,
+        quality_min=settings.quality_min,
         crashes_max=settings.crashes_max,
         lease_us=int(settings.lease_s * 1e6),
         remembered_max=settings.remembered_max,
@@ -78,5 +80,9 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def main(settings: Settings, index: int) -> None:
-    limits = limits_of(settings)
-    Line(settings, "dispatcher", index, TOPICS, LOG, lambda partition: DispatchDesk(limits, Figures(partition))).run()
+    limits, by_task = limits_of(settings), PerTask(settings, limits_of).of
+
+    def desk(partition: int) -> DispatchDesk:
+        return DispatchDesk(limits, Figures(partition), by_task)
+
+    Line(settings, "dispatcher", index, TOPICS, LOG, desk).run()

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 import structlog
 
 from infra import metrics
-from infra.registry import Registry
+from infra.registry import AGENTS, EXPERIMENTS, POOLS, Registry
 from infra.settings import Settings
 from processors.admission import Limits, bad_ids, oversize
+from processors.experiments.assignment import Assignment
 from processors.remembered import Remembered
 from processors.routing import Choice, Index
 from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import RoutingDecision, TaskSubmitted
+from schemas.events import Experiment, Exposure, Override, RoutingDecision, TaskSubmitted
 from streams.app import Line
 from streams.shard import Write
 
@@ -25,13 +26,16 @@ log = structlog.get_logger()
 
 
 class Rules:
-    """The rule router over the newest registry; the index is built anew when an agent changes."""
+    """The rule router over the newest registry; the index is built anew when an agent changes, the assignment to
+    experiments when one of these does."""
 
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self._registry = registry
         self._limits = limits
         self._version = -1
         self._index = Index({}, limits)
+        self._experiments: Mapping[str, Experiment] = {}
+        self._assignment = Assignment(())
 
     def choose(self, task: TaskSubmitted) -> Choice:
         if self._registry.version != self._version:
@@ -39,6 +43,14 @@ class Rules:
             self._index = Index(self._registry.agents, self._limits)
             log.info("registry", agents=len(self._registry.agents))
         return self._index.route(task, self._registry.pools)
+
+    def assign(self, task: TaskSubmitted) -> tuple[list[Exposure], list[Override]]:
+        """The experiments that the task takes part in, and the settings that differ for it."""
+        if self._registry.experiments is not self._experiments:
+            self._experiments = self._registry.experiments
+            self._assignment = Assignment(self._experiments.values())
+            log.info("experiments", running=sum(e["status"] == "running" for e in self._experiments.values()))
+        return self._assignment.of(task)
 
 
 class RouteDesk:
@@ -68,6 +80,7 @@ class RouteDesk:
             raw = encode("TaskSubmitted", task)
         started = time.monotonic()
         choice = self._router.choose(task)
+        exposures, settings = self._router.assign(task)
         metrics.DECISION.observe(time.monotonic() - started)
         decision: RoutingDecision = {
             "event_id": f"{task_id}/decision",
@@ -86,6 +99,8 @@ class RouteDesk:
             "candidates": choice.candidates,
             "refusal": refusal or choice.refusal,
             "task": raw,
+            "exposures": exposures,
+            "settings": settings,
         }
         _count(decision)
         self._writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
@@ -119,7 +134,7 @@ def _shortened(task: TaskSubmitted) -> TaskSubmitted:
 
 
 def main(settings: Settings, index: int) -> None:
-    registry = Registry(settings)
+    registry = Registry(settings, (AGENTS, POOLS, EXPERIMENTS))
     registry.wait_ready()
     router = Rules(registry, Limits(settings.text_bytes_max, settings.items_max))
     Line(settings, "router", index, TOPICS, LOG, lambda _: RouteDesk(router, settings.remembered_max)).run()

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
+    "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
     "experiment": ("gateway.cli.experiment", "Analyze an A/B experiment, from any table."),

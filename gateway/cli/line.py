@@ -6,10 +6,11 @@ import click
 
 from gateway.cli.output import json_option, print_json, table
 from gateway.fleet import agent_rows
-from gateway.history import ends, newest_by_key, reach, read
+from gateway.history import QUIET, newest_by_key, reach, read
 from gateway.lag import lags
 from gateway.sending import now_us
 from gateway.units import duration
+from infra import kafka
 from infra.settings import Settings, load_settings
 from schemas.topics import TOPICS, Topic
 
@@ -48,7 +49,7 @@ def topics(as_json: bool) -> None:
 
 
 def _topic_row(settings: Settings, topic: Topic, behind: dict[str, int]) -> dict[str, Any]:
-    end_offsets = ends(settings, topic.name)
+    end_offsets = kafka.ends(settings, topic.name, **QUIET)
     return {
         "topic": topic.name,
         "partitions": len(end_offsets),

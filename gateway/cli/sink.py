@@ -7,7 +7,7 @@ import click
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.history import reach
 from gateway.rebuilding import rebuild as rebuilt
-from gateway.reckoning import reckon
+from gateway.reckoning import differing, reckon
 from infra.settings import load_settings
 
 FIGURES = ("records", "rows", "missing", "duplicates", "lag")
@@ -24,7 +24,9 @@ def sink() -> None:
 @sink.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Count topics against tables, partition by partition: exit code 1 when a record has no row, or two.
+    """Count topics against tables, partition by partition, and compare the rollup of tasks with its tables.
+
+    Exit code 1 when a record has no row, or two, or when the rollup says something else than a table does.
 
     Example: headway sink status
     """
@@ -32,8 +34,10 @@ def status(as_json: bool) -> None:
     reach(settings)
     found = list(reckon(settings))
     total = {name: sum(row[name] for row in found) for name in FIGURES}
+    rollup = differing(settings)
+    total["differing"] = sum(rollup.values())
     if as_json:
-        print_json(total | {"partitions": found})
+        print_json(total | {"rollup": rollup, "partitions": found})
     else:
         busy = [row for row in found if any(row[name] for name in FIGURES)]
         columns = ["topic", "partition", *FIGURES]
@@ -41,7 +45,10 @@ def status(as_json: bool) -> None:
         exact = not (total["missing"] or total["duplicates"])
         what = "every record stored is one row" if exact else "NOT every record stored is one row"
         say(f"{total['rows']} rows for {total['records']} records, {total['lag']} still to come: {what}.")
-    sys.exit(1 if total["missing"] or total["duplicates"] else 0)
+        for name, count in rollup.items():
+            if count:
+                say(f"The rollup differs from {name} in {count} tasks; `headway rebuild task_rollup` makes it anew.")
+    sys.exit(1 if total["missing"] or total["duplicates"] or total["differing"] else 0)
 
 
 @click.command()
@@ -49,7 +56,8 @@ def status(as_json: bool) -> None:
 def rebuild(name: str) -> None:
     """Make a table of the warehouse anew from its topics, while the line goes on.
 
-    Rows whose records the topics have forgotten are kept.
+    Rows whose records the topics have forgotten are kept. A table of tasks brings their rollup along; `task_rollup` itself
+    is made anew from its tables.
 
     Example: headway rebuild task_outcome
     """

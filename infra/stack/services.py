@@ -15,7 +15,9 @@ def prepare(settings: Settings) -> list[Part]:
 
 
 def count(settings: Settings, service: str) -> int:
-    """Processes of one service: routers, dispatchers, executors."""
+    """Processes of one service. One judge is enough, and it asks the warehouse, which is there for the sinks."""
+    if service == "judge":
+        return min(1, settings.sinks)
     return int(getattr(settings, service + "s"))
 
 

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from urllib3.exceptions import HTTPError
 
 from infra.settings import Settings
-from infra.warehouse import rows
+from infra.warehouse import rollups, rows
 from infra.warehouse.errors import BadSql, WarehouseDown
 from infra.warehouse.tables import additions, create, migrations, tables
 
@@ -80,7 +80,8 @@ def spoken(error: Exception, settings: Settings) -> WarehouseDown | BadSql:
 
 
 def furnish(settings: Settings) -> list[str]:
-    """Makes the tables and views that are missing; what was done. Doing it twice, or two at once, does no harm."""
+    """Makes the tables and views that are missing and what rolls them up; what was done. Doing it twice, or two at
+    once, does no harm."""
     done = []
     with client(settings, database="") as maker:
         maker.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
@@ -107,6 +108,7 @@ def furnish(settings: Settings) -> list[str]:
                     maker.command(statement)
                 maker.insert("migration", [[number, name]], column_names=["number", "name"])
                 done.append(f"migration {number} {name}")
+        done += [f"task_rollup of {place}" for place in rollups.catch_up(maker)]
     return done
 
 

@@ -36,10 +36,17 @@ _OTHER_FIELDS = [
     {"name": "reason", "type": "string", "doc": "What is wrong with it; empty for a deleted key."},
     {"name": "payload", "type": "bytes", "doc": "The record's value as it came."},
 ]
-_KEPT_DAYS = {"agent_heartbeat": 30, "pool_status": 30, "task_submitted": 365, "task_outcome": 365, OTHER: 365}
+_KEPT_DAYS = {
+    "agent_heartbeat": 30,
+    "pool_status": 30,
+    "task_submitted": 365,
+    "task_outcome": 365,
+    "experiment_verdict": 365,
+    OTHER: 365,
+}
 """Samples of a state a month, what was asked and answered a year; see `_OTHERS_DAYS`."""
 _OTHERS_DAYS = 90
-_FOR_EVER_EVENTS = ("AgentDefinition",)
+_FOR_EVER_EVENTS = ("AgentDefinition", "Experiment")
 """Few rows that stay true for long."""
 KEPT_DAYS_MIN = min(_OTHERS_DAYS, *_KEPT_DAYS.values()) - 1
 """A row is at least that old before it goes; one day less, for it goes at midnight."""
@@ -112,8 +119,13 @@ def type_of(schema: Any) -> str:
     return f"DateTime64({digits}, 'UTC')" if digits else type_of(kind)
 
 
+def kept_days(name: str) -> int:
+    """How old a row of a table becomes."""
+    return _KEPT_DAYS.get(name, _OTHERS_DAYS)
+
+
 def create(table: Table, database: str) -> str:
-    days = _KEPT_DAYS.get(table.name, _OTHERS_DAYS)
+    days = kept_days(table.name)
     ttl = f"toDateTime(_at) + INTERVAL {days} DAY"
     if days > _COMPRESSED_AFTER_DAYS:
         ttl += f", toDateTime(_at) + INTERVAL {_COMPRESSED_AFTER_DAYS} DAY RECOMPRESS CODEC(ZSTD(6))"

@@ -1,23 +1,32 @@
-"""`python -m lab.bench [line|queue|fairness|memory|sink|all]`: measures, prints, keeps figures and writes them down."""
+"""`python -m lab.bench [line|queue|fairness|memory|sink|…|all]`: measures, prints, keeps figures, writes them down."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lab.bench import fairness, line, memory, queue, sink
+from lab.bench import experiment, fairness, line, memory, queue, sink, warehouse
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import alone
 
 FOLDER = Path(".headway/bench").absolute()
 RESULTS = Path(".headway/bench.json")
-OTHERS = {"queue": queue, "fairness": fairness, "memory": memory, "sink": sink}
+OTHERS = {
+    "queue": queue,
+    "fairness": fairness,
+    "memory": memory,
+    "sink": sink,
+    "warehouse": warehouse,
+    "experiment": experiment,
+}
 TITLES = {
     "line": "The line beside its peers",
     "queue": "A hundred thousand waiting tasks",
     "fairness": "Fairness between tenants",
     "memory": "Memory",
     "sink": "The sink",
+    "warehouse": "Questions over ten million events",
+    "experiment": "An experiment on the line",
 }
 
 

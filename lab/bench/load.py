@@ -26,7 +26,7 @@ class Load:
     def __init__(self, settings: Settings) -> None:
         self._run = uuid.uuid4().hex[:8]
         self._sent = 0
-        self._producer = kafka.producer(settings, queue_buffering_max_messages=1_000_000)
+        self._producer = kafka.producer(settings, queue_buffering_max_messages=1_000_000, log_level=2)
         self._consumer = kafka.consumer(settings, f"bench-{self._run}", fetch_wait_max_ms=100)
         places = [TopicPartition("tasks.outcomes", p) for p in range(settings.partitions)]
         for place in places:

@@ -82,7 +82,8 @@ def _produce(settings: Settings, count: int, rate: float | None) -> None:
 
 
 def _stored(client: Any) -> int:
-    sql = "SELECT sum(total_rows) FROM system.tables WHERE database = 'headway' AND name != 'sink_position'"
+    names = ", ".join(f"'{name}'" for name in tables())
+    sql = f"SELECT sum(total_rows) FROM system.tables WHERE database = 'headway' AND name IN ({names})"
     return int(client.query(sql).result_rows[0][0] or 0)
 
 

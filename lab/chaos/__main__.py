@@ -8,7 +8,7 @@ import click
 
 from infra.settings import Settings
 from lab.chaos.campaign import Campaign, RoundResult
-from lab.chaos.plan import campaign
+from lab.chaos.plan import campaign, outage
 from lab.chaos.summary import page, passed, table
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import OwnLine, own_settings, running
@@ -16,6 +16,7 @@ from lab.own_line import OwnLine, own_settings, running
 STATE = Path(".headway/chaos")
 RESULTS = Path(".headway/chaos.json")
 TITLES = {False: "Crash campaign, {} of each service", True: "Crash campaign of the stores, {} of each service"}
+OUTAGE = "The line without a warehouse"
 SHOWN_MAX = 3
 """Tasks in trouble whose story is printed."""
 
@@ -28,14 +29,29 @@ SHOWN_MAX = 3
 @click.option("--first", default=1, show_default=True, help="Round to begin with, to repeat one of a campaign.")
 @click.option("--processes", default=1, show_default=True, help="Routers, dispatchers and executors each.")
 @click.option("--stored", is_flag=True, help="Hurt only what stores events: sinks and warehouse.")
+@click.option("--outage", "outage_s", type=float, help="Instead: one round in which the warehouse is gone so long [s].")
 @click.option("--docs/--no-docs", default=True, help="Write the result into docs/benchmarks.md.")
-def main(rounds: int, count: int, rate: float, seed: int, first: int, processes: int, stored: bool, docs: bool) -> None:
+def main(
+    rounds: int,
+    count: int,
+    rate: float,
+    seed: int,
+    first: int,
+    processes: int,
+    stored: bool,
+    outage_s: float | None,
+    docs: bool,
+) -> None:
     results: list[RoundResult] = []
+    stored = stored or outage_s is not None
+    plan = campaign(seed, first + rounds - 1, processes, stored) if outage_s is None else [outage(outage_s)]
+    if outage_s is not None:
+        count = max(count, int(rate * outage_s))
     with running(chaos_settings(STATE, processes, sinks=processes if stored else 0)) as line:
         runs = Campaign(line, seed, rate, click.echo)
         try:
             runs.warm_up()
-            for number, faults in enumerate(campaign(seed, first + rounds - 1, processes, stored), start=1):
+            for number, faults in enumerate(plan, start=1):
                 if number >= first:
                     click.echo(f"round {number}: {'; '.join(map(str, faults))}")
                     results.append(runs.round(number, faults, count))
@@ -45,10 +61,11 @@ def main(rounds: int, count: int, rate: float, seed: int, first: int, processes:
     click.echo(table(results))
     about = circumstances() | {"seed": str(seed), "processes": str(processes)}
     title = TITLES[stored].format("one process" if processes == 1 else f"{processes} processes")
+    title = OUTAGE if outage_s else title
     keep(RESULTS, {title: {"passed": passed(results), **about, "rounds": [asdict(result) for result in results]}})
     if docs:
         command = f"python -m lab.chaos --rounds {rounds} --tasks {count} --rate {rate:g} --seed {seed}"
-        command += " --stored" * stored
+        command += f" --outage {outage_s:g}" if outage_s else " --stored" * stored
         write_section(title, page(results, about, f"{command} --processes {processes}"))
     sys.exit(0 if passed(results) else 1)
 
@@ -75,7 +92,7 @@ def _tell(line: OwnLine, result: RoundResult) -> None:
         f"lost {len(result.lost)}, duplicated {len(result.duplicated)}; {verdict['by_status']}"
     )
     if result.account:
-        click.echo(f"  topics against tables: {result.account}")
+        click.echo(f"  topics against tables: {result.account}; stored and counted {result.stored_s:.1f} s later")
     for task_id in [*result.stuck, *result.lost, *result.duplicated][:SHOWN_MAX]:
         click.echo(line.headway("task", task_id).stdout)
 

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -34,6 +35,8 @@ _ROUND_ZERO = 0
 class Strike:
     fault: Fault
     recovery: Recovery
+    ended: int = 0
+    """Tasks that ended during an outage."""
 
 
 @dataclass
@@ -50,10 +53,12 @@ class RoundResult:
     """Of `headway verify`, over all rounds so far."""
     account: dict[str, Any] = field(default_factory=dict)
     """Of `headway sink status`, over all rounds so far; empty without a warehouse."""
+    stored_s: float = 0.0
+    """From the last outcome until everything was stored and counted."""
 
     @property
     def holds(self) -> bool:
-        exact = not (self.account.get("missing") or self.account.get("duplicates"))
+        exact = not any(self.account.get(name) for name in ("missing", "duplicates", "differing"))
         return exact and not (self.stuck or self.lost or self.duplicated) and self.verdict.get("exit_code") == 0
 
     @property
@@ -108,6 +113,8 @@ class Campaign:
         self._testify(result)
         for strike in result.strikes:
             self._tell(f"  {strike.fault}: {told(strike)}")
+            if strike.fault.kind == "outage":
+                self._tell(f"  {strike.ended} tasks ended meanwhile")
         return result
 
     def _feed(self, number: int, count: int, go_on: Callable[[], bool]) -> Feeder:
@@ -118,6 +125,11 @@ class Campaign:
 
     def _strike(self, fault: Fault) -> Strike:
         pid = self._await_pid(fault.target)
+        if fault.kind == "outage":
+            before = len(self._watcher.ledger.outcomes)
+            recovery = self._watcher.strike(fault.target, lambda: os.kill(pid, signal.SIGKILL))
+            self._hold_down(fault.target, time.monotonic() + fault.pause_s)
+            return Strike(fault, recovery, len(self._watcher.ledger.outcomes) - before)
         number = signal.SIGKILL if fault.kind == "kill" else signal.SIGSTOP
         recovery = self._watcher.strike(fault.target, lambda: os.kill(pid, number))
         if fault.kind == "pause":
@@ -127,6 +139,13 @@ class Campaign:
             thread.start()
             self._resurrections = [thread]
         return Strike(fault, recovery)
+
+    def _hold_down(self, target: str, until_s: float) -> None:
+        """Kills a process whenever it is there, until that time."""
+        while time.monotonic() < until_s:
+            with suppress(ProcessLookupError):  # gone in the moment between
+                self._line.signal(target, signal.SIGKILL)
+            time.sleep(0.05)
 
     def _await_pid(self, target: str) -> int:
         """The process may be dead from the strike before."""
@@ -158,7 +177,9 @@ class Campaign:
         result.lost = list(result.verdict["lost_ids"])
         result.duplicated = sorted({*result.duplicated, *result.verdict["duplicated_ids"]})
         if self._settings.sinks:
+            began = time.monotonic()
             result.account = self._stored()
+            result.stored_s = time.monotonic() - began
         if not until(lambda: all(row["state"] == "ready" for row in self._line.processes()), _HEALED_S):
             raise RuntimeError(f"processes are not back: {self._line.processes()}")
 
@@ -174,7 +195,7 @@ class Campaign:
 
         if not until(settled, SETTLE_S, 1.0):
             raise RuntimeError(f"the sink does not catch up: {found.get('lag', 'no answer')} records are to come")
-        del found["partitions"]
+        del found["partitions"], found["rollup"]
         return found
 
 

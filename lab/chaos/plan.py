@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["kill", "pause"]
+Kind = Literal["kill", "pause", "outage"]
 
 ALONE = ("kafka", "redis", "supervisor")
 """Of these there is one; of each service there are as many as the campaign runs."""
@@ -35,8 +35,9 @@ class Fault:
     pause_s: float = 0.0
 
     def __str__(self) -> str:
-        what = f"kill -9 {self.target}" if self.kind == "kill" else f"pause {self.target} for {self.pause_s:.1f} s"
-        return f"{what} at {self.at_s:.1f} s"
+        what = {"kill": "kill -9", "pause": "pause", "outage": "no"}[self.kind] + f" {self.target}"
+        lasts = f" for {self.pause_s:.1f} s" if self.pause_s else ""
+        return f"{what}{lasts} at {self.at_s:.1f} s"
 
 
 def targets(processes: int) -> list[str]:
@@ -67,6 +68,11 @@ def campaign(seed: int, rounds: int, processes: int, stored: bool = False) -> li
 def once_each(processes: int, apart_s: float) -> list[Fault]:
     """One round that kills everything once: the short form."""
     return [Fault(1.0 + apart_s * n, name) for n, name in enumerate(targets(processes))]
+
+
+def outage(seconds: float) -> list[Fault]:
+    """One round without a warehouse for so long: whoever starts it finds it dead again."""
+    return [Fault(FIRST_S[0], "warehouse", "outage", seconds)]
 
 
 def _round(

@@ -29,6 +29,7 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
     total = sum(result.tasks for result in results)
     strikes = sum(len(result.strikes) for result in results)
     lost, duplicated, stuck = (sum(map(len, column)) for column in _troubles(results))
+    outages = [strike for result in results for strike in result.strikes if strike.fault.kind == "outage"]
     lines = [
         f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}.",
         "",
@@ -38,6 +39,7 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
         f"working again; at most {RECOVERY_BAR_S:.0f} s are allowed.",
         "",
         *_account(results),
+        *(f"Tasks that ended in the {s.fault.pause_s:.0f} s without {s.fault.target}: {s.ended:,}." for s in outages),
         "",
         "| process | harm | times | median s | longest s |",
         "|---|---|--:|--:|--:|",
@@ -54,7 +56,9 @@ def _account(results: Sequence[RoundResult]) -> list[str]:
     if not account:
         return []
     figures = f"{account['records']:,} records, {account['rows']:,} rows, {account['lag']} still to come"
-    return [f"Topics against tables: {figures}: **{account['missing']} missing, {account['duplicates']} twice**."]
+    exact = f"**{account['missing']} missing, {account['duplicates']} twice**"
+    rollup = f"Tables against the rollup: **{account['differing']} tasks differ**."
+    return [f"Topics against tables: {figures}: {exact}. {rollup}"]
 
 
 def _troubles(results: Sequence[RoundResult]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:

@@ -1,11 +1,14 @@
 """The promises of the statistics, each with what the simulations measured."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 
 import numpy as np
 
+from lab.stats import bandits, planned, worlds
 from lab.stats import simulations as simulated
 
 SIGMAS = 3
@@ -20,11 +23,18 @@ class Bar:
     passed: bool
 
 
-def bars(seed: int, runs: int) -> Iterator[Bar]:
-    """Each as soon as it is measured. Every subject has its own generator, so one can change alone."""
-    subjects = (_looks, _sample_ratio, _fixed, _power, _cuped, _clusters, _several, _bandit, _engine)
-    for subject, child in zip(subjects, np.random.SeedSequence(seed).spawn(len(subjects)), strict=True):
-        yield from subject(np.random.default_rng(child), runs)
+def bars(seed: int, runs: int, processes: int = 1) -> Iterator[Bar]:
+    """In order, each subject as soon as it is measured. Every one has its own generator, by its name, so one can change
+    alone."""
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [pool.submit(measured, name, seed, runs) for name in SUBJECTS]
+        for subject in waiting:
+            yield from subject.result()
+
+
+def measured(name: str, seed: int, runs: int) -> list[Bar]:
+    """The bars of one subject."""
+    return list(SUBJECTS[name](np.random.default_rng([seed, *name.encode()]), runs))
 
 
 def exact(rate: float, runs: int, bar: float = 0.05) -> bool:
@@ -88,16 +98,70 @@ def _several(random: np.random.Generator, runs: int) -> Iterator[Bar]:
     yield Bar("Five null comparisons, any found after Holm", "≤ 5 %", f"{rate:.2%}", exact(rate, runs))
 
 
-def _bandit(random: np.random.Generator, runs: int) -> Iterator[Bar]:
-    covered, bias, plain = simulated.bandit(random, runs)
-    yield Bar(
-        "Thompson sampling, weighted interval covers", "95 % ± 1", f"{covered:.1%}", exact(1 - covered, runs, 0.06)
-    )
-    yield Bar("The same, bias; of the plain mean", "smaller", f"{bias:+.4f}; {plain:+.4f}", abs(bias) < abs(plain))
-
-
 def _engine(random: np.random.Generator, runs: int) -> Iterator[Bar]:
     runs = max(1, runs // 10)  # each is 14 full analyses
     winners, invalid = simulated.verdicts(random, runs)
     yield Bar("A/A, whole engine, 2 metrics, 14 looks: a winner", "≤ 5 %", f"{winners:.2%}", winners <= 0.05)
     yield Bar("The same: invalid", "≤ 0.1 %", f"{invalid:.2%}", exact(invalid, runs, 0.001))
+
+
+def _world(name: str, random: np.random.Generator, runs: int) -> Iterator[Bar]:
+    rate = worlds.NULLS[name].verdicts(random, runs)
+    yield Bar(f"A/A, {worlds.LOOKS} daily looks, sequence, {name}", "≤ 5 %", f"{rate:.2%}", rate <= 0.05)
+
+
+def _guardrail(name: str, random: np.random.Generator, runs: int) -> Iterator[Bar]:
+    rate = worlds.GUARDRAILS[name].stops(random, runs)
+    yield Bar(f"A/A, a guardrail stops an arm, {name}", "≤ 5 %", f"{rate:.2%}", rate <= 0.05)
+
+
+def _planned(random: np.random.Generator, runs: int) -> Iterator[Bar]:
+    for name, (known, seen) in planned.power_of_sequences(random, runs):
+        text = f"{seen:.1%}, planned {known:.1%}"
+        yield Bar(f"Power, 28 daily looks, {name}", "within 3 points", text, abs(seen - known) <= 0.03)
+    known, seen = planned.units_until_verdict(random, runs)
+    text = f"{seen:,.0f}, planned {known:,.0f}"
+    yield Bar("Mean units until the verdict of a sequence", "within 3 %", text, abs(seen / known - 1) <= 0.03)
+
+
+def _bandit(name: str, random: np.random.Generator, runs: int) -> Iterator[Bar]:
+    bandit = bandits.BANDITS[name]
+    seen = bandits.seen(random, runs, bandit)
+    if not bandit.drift:  # where means move, that of an arm is an average over the time in which it was chosen
+        covered = f"{seen.means_cover:.1%}"
+        yield Bar(f"Bandit, {name}: interval of a mean covers", "≥ 94 %", covered, seen.means_cover >= 0.94)
+        biases = f"{seen.bias:.4f}; {seen.plain_bias:.4f}"
+        yield Bar("The same, greatest bias of a mean; of a plain one", "smaller", biases, seen.bias < seen.plain_bias)
+    covered = f"{seen.effects_cover:.1%}"
+    yield Bar(f"Bandit, {name}: interval of an effect covers", "≥ 94 %", covered, seen.effects_cover >= 0.94)
+    missed = f"{seen.sequences_miss:.2%}"
+    yield Bar("The same, sequence at any batch misses", "≤ 5 %", missed, seen.sequences_miss <= 0.05)
+
+
+def _logged(random: np.random.Generator, runs: int) -> Iterator[Bar]:
+    for name in ("2 arms, 30 % and 40 %", "4 arms, 30 to 50 %"):
+        sequential, once = bandits.false_mismatches(random, runs, bandits.BANDITS[name])
+        shown = f"{sequential:.3%}"
+        yield Bar(f"SRM false alarms by propensity, at any look, {name}", "≤ 0.1 %", shown, sequential <= 0.001)
+        yield Bar("The same, single look", "≤ 0.1 %", f"{once:.3%}", once <= 0.001)
+    runs = max(1, runs // 10)
+    finds, _ = bandits.false_mismatches(random, runs, bandits.Bandit((0.3, 0.3), size=1000, lost=0.1))
+    yield Bar("A tenth of an arm lost, found in 20,000 units", "≥ 80 %", f"{finds:.1%}", finds >= 0.8)
+
+
+SUBJECTS: dict[str, Callable[[np.random.Generator, int], Iterator[Bar]]] = {
+    "looks": _looks,
+    **{f"world {name}": partial(_world, name) for name in worlds.NULLS},
+    **{f"guardrail {name}": partial(_guardrail, name) for name in worlds.GUARDRAILS},
+    "sample ratio": _sample_ratio,
+    "fixed": _fixed,
+    "power": _power,
+    "planned": _planned,
+    "cuped": _cuped,
+    "clusters": _clusters,
+    "several": _several,
+    **{f"bandit {name}": partial(_bandit, name) for name in bandits.BANDITS},
+    "logged": _logged,
+    "engine": _engine,
+}
+"""What is simulated, in the order of the page."""

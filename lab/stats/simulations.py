@@ -11,7 +11,6 @@ import numpy as np
 
 from processors.experiments import sample_ratio, sequences
 from processors.experiments.analysis import analyze
-from processors.experiments.bandit import adaptively_weighted, thompson_propensities
 from processors.experiments.covariates import adjusted, variance_cut
 from processors.experiments.distributions import Floats, Ints, student_two_sided
 from processors.experiments.estimates import (
@@ -54,15 +53,15 @@ def daily_looks(
     ever sees a difference. `daily` units come to each arm."""
     sequence = naive = 0
     counts = [units * np.arange(1, LOOKS + 1, dtype=np.float64) for units in daily]
-    for size in _batches(runs):
-        arms = [_moments(draw(random, (size, LOOKS, units)), n) for units, n in zip(daily, counts, strict=True)]
+    for size in batches(runs):
+        arms = [moments(draw(random, (size, LOOKS, units)), n) for units, n in zip(daily, counts, strict=True)]
         effect, error, df = welch(*arms)
-        naive += _ever(student_two_sided(effect / error, df) <= ALPHA)
+        naive += ever(student_two_sided(effect / error, df) <= ALPHA)
         parts = [variance / n for (_, variance, n) in arms]
         pooled = pooled_variance(parts[0], counts[0], parts[1], counts[1])
         error = np.sqrt(np.maximum(error**2, pooled))
         p = sequences.always_valid_p(effect, error, df, sequences.mixing(*counts))
-        sequence += _ever(p <= ALPHA)
+        sequence += ever(p <= ALPHA)
     return sequence / runs, naive / runs
 
 
@@ -71,21 +70,21 @@ def sample_ratio_alarms(random: np.random.Generator, runs: int) -> tuple[float, 
     and of chi-square looked at daily."""
     split = (0.5, 0.3, 0.2)
     sequential = once = daily = 0
-    for size in _batches(runs):
+    for size in batches(runs):
         counts = random.multinomial(200, split, size=(size, LOOKS)).cumsum(axis=1)
-        sequential += _ever(sample_ratio.sequential_p(counts, split) < sample_ratio.SEQUENTIAL_ALARM)
+        sequential += ever(sample_ratio.sequential_p(counts, split) < sample_ratio.SEQUENTIAL_ALARM)
         alarms = sample_ratio.chi_square_p(counts, split) < sample_ratio.CHI_SQUARE_ALARM
         once += int(np.count_nonzero(alarms[:, -1]))
-        daily += _ever(alarms)
+        daily += ever(alarms)
     return sequential / runs, once / runs, daily / runs
 
 
 def sample_ratio_finds(random: np.random.Generator, runs: int) -> float:
     """How often 28 daily looks find that the split is 53 : 47 instead of even, with 400 units a day."""
     found = 0
-    for size in _batches(runs):
+    for size in batches(runs):
         counts = random.multinomial(400, (0.53, 0.47), size=(size, LOOKS)).cumsum(axis=1)
-        found += _ever(sample_ratio.sequential_p(counts, (0.5, 0.5)) < sample_ratio.SEQUENTIAL_ALARM)
+        found += ever(sample_ratio.sequential_p(counts, (0.5, 0.5)) < sample_ratio.SEQUENTIAL_ALARM)
     return found / runs
 
 
@@ -95,7 +94,7 @@ def power_gaps(random: np.random.Generator, runs: int) -> dict[str, tuple[float,
     for effect, units in ((0.2, 100), (0.2, 300), (0.2, 500)):
         known = power_of_means(effect, 1.0, units)
         seen = 0
-        for size in _batches(runs):
+        for size in batches(runs):
             arms = [random.normal(shift, 1, size=(size, units)) for shift in (effect, 0.0)]
             moments = [(values.mean(axis=1), values.var(axis=1, ddof=1), units) for values in arms]
             value, error, df = welch(*moments)
@@ -165,20 +164,6 @@ def family_errors(random: np.random.Generator, runs: int) -> float:
     return float(np.mean([min(holm(row.tolist(), ALPHA).p) <= ALPHA for row in p]))
 
 
-def bandit(random: np.random.Generator, runs: int) -> tuple[float, float, float]:
-    """Two arms that both succeed in 30 % of cases, under Thompson sampling in 20 batches of 50: how often the
-    adaptively weighted interval of the first arm covers that, its bias, and the bias of the plain mean."""
-    covered, bias, plain = 0, 0.0, 0.0
-    for _ in range(runs):
-        choices, outcomes, propensities = _thompson(random, 0.3, batches=20, size=50)
-        found = adaptively_weighted(0, choices, outcomes, propensities)
-        low, high = found.interval(ALPHA)
-        covered += low <= 0.3 <= high
-        bias += found.value - 0.3
-        plain += float(outcomes[choices == 0].mean()) - 0.3
-    return covered / runs, bias / runs, plain / runs
-
-
 def verdicts(random: np.random.Generator, runs: int, looks: int = 14) -> tuple[float, float]:
     """A/A experiments through the whole engine, looked at daily: how often there was ever a winner, ever `invalid`."""
     winners = invalid = 0
@@ -202,27 +187,12 @@ def _day(random: np.random.Generator, day: int) -> tuple[Ints, Floats, Floats]:
     return random.integers(0, 2, size), paid, paid * random.lognormal(1, 1, size)
 
 
-def _thompson(random: np.random.Generator, rate: float, batches: int, size: int) -> tuple[Ints, Floats, Floats]:
-    """Choices, outcomes, and the propensity of the first arm at each choice."""
-    tried, succeeded = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
-    kept: list[tuple[Ints, Floats, Floats]] = []
-    for _ in range(batches):
-        shares = thompson_propensities(succeeded.tolist(), (tried - succeeded).tolist(), random, draws=500)
-        chosen = (random.random(size) >= shares[0]).astype(np.int64)
-        outcomes = (random.random(size) < rate).astype(np.float64)
-        tried += np.bincount(chosen, minlength=2)
-        succeeded += np.bincount(chosen, weights=outcomes, minlength=2).astype(np.int64)
-        kept.append((chosen, outcomes, np.full(size, shares[0])))
-    choices, results, propensities = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return choices, results, propensities
-
-
 def _arms(values: Floats, units: int) -> list[Estimate]:
     owners = np.arange(len(values))
     return [mean_of(values[half], owners[half], owners[half]) for half in (slice(units, None), slice(0, units))]
 
 
-def _moments(drawn: Floats, counts: Floats) -> tuple[Any, Any, Any]:
+def moments(drawn: Floats, counts: Floats) -> tuple[Any, Any, Any]:
     """Mean, sample variance and count of each experiment at each look."""
     means = drawn.sum(axis=2).cumsum(axis=1) / counts
     squares = (drawn**2).sum(axis=2).cumsum(axis=1)
@@ -230,10 +200,10 @@ def _moments(drawn: Floats, counts: Floats) -> tuple[Any, Any, Any]:
     return means, np.maximum((squares - counts * means**2) / (counts - 1), 1e-12), counts
 
 
-def _ever(seen: Any) -> int:
+def ever(seen: Any) -> int:
     return int(np.count_nonzero(np.any(seen, axis=1)))
 
 
-def _batches(runs: int) -> Iterator[int]:
+def batches(runs: int) -> Iterator[int]:
     for start in range(0, runs, BATCH):
         yield min(BATCH, runs - start)

@@ -1,9 +1,10 @@
 """The way through: from the rows of an experiment and a plan to effects, intervals and a verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from processors.experiments import sample_ratio, sequences
+from processors.experiments.bandit_analysis import BanditMeasurements, Log
 from processors.experiments.comparing import Measurements, Test, cs_method
 from processors.experiments.covariates import covariates_of, why_unusable
 from processors.experiments.distributions import Floats
@@ -12,20 +13,36 @@ from processors.experiments.metrics import Metric
 from processors.experiments.multiplicity import adjust
 from processors.experiments.report import ArmResult, GuardrailResult, Plan, Report, SampleRatio
 from processors.experiments.rows import TORN_UNITS_MAX, Population, Rows, population
-from processors.experiments.verdict import FIXED_DAYS, FIXED_UNITS_MIN, Comparison, Verdict, decide
+from processors.experiments.verdict import FIXED_DAYS, LEAST, Comparison, Verdict, decide, units_min
 
 ARMS_MAX = 50
 """More values than this in the variant column are ids or numbers, not arms."""
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """The report, with what it was made from, for whoever wants to tell more of it."""
+
+    report: Report
+    people: Population
+    measured: dict[str, Measurements]
+    """Metrics and guardrails, by name."""
+
+
 def analyze(rows: Rows, plan: Plan) -> Report:
     """Raises BadData, with a sentence, where the data allow no answer."""
+    return analysis(rows, plan).report
+
+
+def analysis(rows: Rows, plan: Plan) -> Analysis:
+    """`analyze` with all that it rests on. Raises BadData as well."""
     if not plan.metrics:
         raise BadData("Name at least one --metric.")
     people = population(rows)
     notes = list(people.notes)
     control = _control(people, plan, notes)
-    srm = _sample_ratio(people, plan)
+    log = Log(people, plan, notes) if plan.propensity is not None else None
+    srm = _sample_ratio(people, plan) if log is None else log.sample_ratio(plan)
     if srm.p < sample_ratio.CHI_SQUARE_ALARM and not srm.alarm:
         notes.append(
             f"The sample ratio is suspicious (chi-square p = {srm.p:.2g}), though not beyond what repeated looks may "
@@ -34,12 +51,15 @@ def analyze(rows: Rows, plan: Plan) -> Report:
     covariates = _usable_covariates(people, plan, control, notes)
     named = _names([*plan.metrics, *plan.guardrails])
     measured = {
-        name: Measurements(name, metric, people, control, covariates, plan, notes) for name, metric in named.items()
+        name: Measurements(name, metric, people, control, covariates, plan, notes)
+        if log is None
+        else BanditMeasurements(name, metric, log, control, plan, notes)
+        for name, metric in named.items()
     }
     judged = [name for name, metric in named.items() if metric in plan.metrics]
     comparisons, results = _compare({name: measured[name] for name in judged}, plan, people.arms[control])
     guardrails = {
-        name: {arm: _guard(found, metric) for arm, found in measured[name].tests.items()}
+        name: {arm: _guard(measured[name], arm, test) for arm, test in measured[name].tests.items()}
         for name, metric in named.items()
         if metric in plan.guardrails
     }
@@ -50,7 +70,7 @@ def analyze(rows: Rows, plan: Plan) -> Report:
     reasons = [*verdict.reasons, *_stops(guardrails, verdict)]
     if plan.mode == "fixed":
         reasons += _disagreements(results, plan)
-    return Report(
+    report = Report(
         mode=plan.mode,
         control=people.arms[control],
         arms=list(people.arms),
@@ -66,6 +86,7 @@ def analyze(rows: Rows, plan: Plan) -> Report:
         reasons=reasons,
         notes=notes,
     )
+    return Analysis(report, people, measured)
 
 
 def _compare(
@@ -76,7 +97,7 @@ def _compare(
     always = adjust([test.p_always_valid for *_, test in tests], plan.alpha, plan.correction)
     results = {
         name: {
-            arm: ArmResult(seen.units, seen.estimate.value, seen.missing)
+            arm: ArmResult(seen.units, seen.estimate.value, seen.missing, mean_ci=seen.interval)
             for arm, seen in zip(found.people.arms, found.arms, strict=True)
         }
         for name, found in measured.items()
@@ -104,15 +125,20 @@ def _compare(
         p = always.p[i] if plan.mode == "sequential" else fixed.p[i]
         interval = cs if plan.mode == "sequential" else ci
         metric = measured[name].metric
-        comparisons.append(Comparison(metric, name, arm, test.effect.value, interval, p, p <= plan.alpha))
+        few = min(seen.n, results[name][control].n) < units_min(metric, LEAST[plan.mode])
+        significant = p <= plan.alpha and not few
+        comparisons.append(Comparison(metric, name, arm, test.effect.value, interval, p, significant, few))
     return comparisons, results
 
 
-def _guard(test: Test, metric: Metric) -> GuardrailResult:
+def _guard(found: Measurements, arm: str, test: Test) -> GuardrailResult:
     """Always by the confidence sequence, for guardrails are watched all the time; and without correction for the number
-    of comparisons: to stop a sound arm costs less than to keep a harmful one."""
+    of comparisons: to stop a sound arm costs less than to keep a harmful one. Few units are enough, for Student's
+    quantile is wide then; but a quantile far out needs as many as anywhere."""
     low, high = test.sequence(sequences.ALPHA)
-    return GuardrailResult(test.effect.value, (low, high), high < 0 if metric.higher_is_better else low > 0)
+    worse = high < 0 if found.metric.higher_is_better else low > 0
+    fewest = min(found.arms[found.people.arms.index(arm)].units, found.arms[found.control].units)
+    return GuardrailResult(test.effect.value, (low, high), worse and fewest >= units_min(found.metric))
 
 
 def _stops(guardrails: Mapping[str, Mapping[str, GuardrailResult]], verdict: Verdict) -> list[str]:
@@ -176,8 +202,7 @@ def _invalid(people: Population, plan: Plan, srm: SampleRatio) -> Verdict | None
         pairs = ", ".join(f"{arm} {count:,} instead of {srm.expected[arm]:,.0f}" for arm, count in srm.counts.items())
         reasons.append(
             f"Sample ratio mismatch: {srm.counted} by arm are {pairs} ({shown}). Find out who is lost or added on the "
-            "way before reading any effect."
-            + ("" if plan.split else " Equal shares were expected; --split names others.")
+            "way before reading any effect." + _whence(plan)
         )
     if people.torn_units > TORN_UNITS_MAX * (people.units() + people.torn_units):
         reasons.append(
@@ -185,6 +210,13 @@ def _invalid(people: Population, plan: Plan, srm: SampleRatio) -> Verdict | None
             "does not hold, or --unit names something smaller than what was assigned."
         )
     return Verdict("invalid", None, reasons) if reasons else None
+
+
+def _whence(plan: Plan) -> str:
+    """Where the expected shares come from, unless --split names them."""
+    if plan.propensity is not None:
+        return f' Expected by "{plan.propensity}".'
+    return "" if plan.split else " Equal shares were expected; --split names others."
 
 
 def _usable_covariates(people: Population, plan: Plan, control: int, notes: list[str]) -> Floats | None:
@@ -199,7 +231,7 @@ def _usable_covariates(people: Population, plan: Plan, control: int, notes: list
 
 def _too_early(people: Population, plan: Plan) -> str | None:
     fewest = min(people.counts())
-    least = FIXED_UNITS_MIN if plan.mode == "fixed" else sequences.UNITS_MIN
+    least = LEAST[plan.mode]
     if fewest < least:
         return f"The smallest arm has {fewest} units, and a verdict takes at least {least}: extend it."
     if plan.mode == "fixed" and plan.days is not None and plan.days < FIXED_DAYS:

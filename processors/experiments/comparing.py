@@ -9,7 +9,7 @@ from processors.experiments import sequences
 from processors.experiments.covariates import CUT_MAX, CUT_MIN, adjusted, variance_cut
 from processors.experiments.distributions import Floats, chi_square_above
 from processors.experiments.estimates import BadData, Effect, Estimate, Interval, difference
-from processors.experiments.metrics import Metric, measure
+from processors.experiments.metrics import Metric, is_plain, measure
 from processors.experiments.proportions import Proportions
 from processors.experiments.ranks import mann_whitney
 from processors.experiments.report import Plan
@@ -104,8 +104,7 @@ class Measurements:
         used = cuped or raw
         effect = difference(used[arm], used[self.control])
         exact = None if cuped else self._proportions(arm)
-        still = effect.variance <= _dust(raw[arm], raw[self.control])
-        if still and (exact is None or exact.effect == 0):  # none against all succeeding is a difference, and testable
+        if nothing_varies(effect, exact, raw[arm].value, raw[self.control].value):
             raise BadData(self._why_no_variance())
         method = "two-proportion z (score)" if exact else _METHODS[self.metric.kind]
         if self.people.clustered:
@@ -122,8 +121,7 @@ class Measurements:
 
     def _proportions(self, arm: int) -> Proportions | None:
         treated, control = self.arms[arm].values, self.arms[self.control].values
-        plain = all(np.isin(values, (0, 1)).all() for values in (treated, control))
-        if self.metric.kind != "binary" or self.people.clustered or not plain:
+        if self.metric.kind != "binary" or self.people.clustered or not (is_plain(treated) and is_plain(control)):
             return None
         return Proportions(int(treated.sum()), len(treated), int(control.sum()), len(control))
 
@@ -164,6 +162,8 @@ def cs_method(people: Population) -> str:
     return f"asymptotic Gaussian-mixture confidence sequence, narrowest near {tuned_for(people):,} {counted} a variant"
 
 
-def _dust(treated: Estimate, control: Estimate) -> float:
-    """A variance that is only rounding error of the values."""
-    return float((1e-12 * max(abs(treated.value), abs(control.value))) ** 2)
+def nothing_varies(effect: Effect, exact: Proportions | None, treated: float, control: float) -> bool:
+    """Whether the variance is only rounding error of the arms' values. None against all succeeding is a difference, and
+    testable."""
+    dust = float((1e-12 * max(abs(treated), abs(control))) ** 2)
+    return effect.variance <= dust and (exact is None or exact.effect == 0)

@@ -16,6 +16,10 @@ def normal_below(z: Any) -> Any:
     return special.ndtr(z)
 
 
+def normal_density(z: Any) -> Any:
+    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+
+
 def normal_quantile(share: Any) -> Any:
     return special.ndtri(share)
 

@@ -119,11 +119,11 @@ class _Arm:
     shares: Floats
     """Each cluster's share of the arm's observations."""
 
-    @property
+    @cached_property
     def variance(self) -> float:
         return float(np.sum(self.pulls**2))
 
-    @property
+    @cached_property
     def clusters(self) -> int:
         return int(np.count_nonzero(self.shares))
 
@@ -137,6 +137,11 @@ class _Arm:
     def concentration(self) -> float:
         """1 / n for n equal clusters, more for unequal ones."""
         return float(np.sum(self.shares**2))
+
+    @cached_property
+    def trace(self) -> float:
+        """Of the covariance of the pulls, if a cluster's observations are all alike."""
+        return float(np.sum(self.lean**2 * (1 - 2 * self.shares + self.concentration)))
 
 
 def _arm(influences: Floats, clusters: Ints, count: int) -> _Arm:
@@ -156,7 +161,8 @@ def _df(arms: Sequence[_Arm]) -> float:
     weights = [arm.variance for arm in arms]
     if sum(weights) == 0:
         return float(sum(arm.clusters for arm in arms) - len(arms))
-    pairs = [(i, j) for i in range(len(arms)) for j in range(len(arms))]
+    both = bool(np.any((arms[0].shares > 0) & (arms[1].shares > 0)))  # else arms do not overlap with each other
+    pairs = [(i, j) for i in range(len(arms)) for j in range(len(arms)) if both or i == j]
     return min(
         sum(weights) ** 2 / sum(weights[i] * weights[j] * overlap(arms[i], arms[j]) for i, j in pairs)
         for overlap in (_overlap_of_unlike, _overlap_of_alike)
@@ -173,15 +179,13 @@ def _overlap_of_unlike(one: _Arm, other: _Arm) -> float:
 def _overlap_of_alike(one: _Arm, other: _Arm) -> float:
     """The same if a cluster's observations are all alike: then a pull is `lean * (own - weighted mean of all)`, and the
     covariance of g and h is `lean_g * lean_h * ([g is h] - share_g - share_h + concentration)`."""
-    leans, traces = one.lean * other.lean, []
+    leans = one.lean * other.lean
     (mine, my_part), (theirs, their_part) = ((arm.shares, arm.concentration) for arm in (one, other))
-    for arm in (one, other):
-        traces.append(np.sum(arm.lean**2 * (1 - 2 * arm.shares + arm.concentration)))
     whole, by_mine, by_theirs = np.sum(leans), np.sum(leans * mine), np.sum(leans * theirs)
     everywhere = my_part * their_part * whole**2 - 2 * whole * (my_part * by_theirs + their_part * by_mine)
     everywhere += 2 * whole * np.sum(leans * mine * theirs) + 2 * by_mine * by_theirs
     on_diagonal = np.sum(leans**2 * (1 + my_part - 2 * mine + their_part - 2 * theirs))
-    return float((everywhere + on_diagonal) / (traces[0] * traces[1]))
+    return float((everywhere + on_diagonal) / (one.trace * other.trace))
 
 
 def pooled_variance(treated: Number, treated_count: Number, control: Number, control_count: Number) -> Number:

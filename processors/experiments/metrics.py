@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from processors.experiments.distributions import Floats, Ints
-from processors.experiments.estimates import BadData, Estimate, mean_of, quantile_of, ratio_of
+from processors.experiments.estimates import BadData, Estimate, Interval, mean_of, quantile_of, ratio_of
 from processors.experiments.rows import Population
 
 Kind = Literal["mean", "binary", "ratio", "quantile"]
@@ -47,6 +47,8 @@ class Measured:
     """Units of the arm without a value."""
     values: Floats
     """One an observation: what is ranked; of a ratio, its numerator."""
+    interval: Interval | None = None
+    """Around the estimate, where the arms of a bandit are told by themselves."""
 
 
 def parse(spec: str, columns: Collection[str]) -> Metric:
@@ -82,7 +84,7 @@ def measure(metric: Metric, people: Population) -> list[Measured]:
         if np.isinf(column).any():
             raise BadData(f'Column "{name}" holds infinite values: replace them by a bound, or leave them empty.')
         _check_size(column, name)
-    if metric.kind == "binary" and not np.isin(columns[0][~np.isnan(columns[0])], (0, 1)).all():
+    if metric.kind == "binary" and not is_plain(columns[0], or_missing=True):
         raise BadData(f'Metric "{metric.spec}" is binary, but its column holds other values than 0 and 1: use :mean.')
     whole = np.all(np.isfinite(columns), axis=0)  # a ratio counts a row only with both of its numbers
     if metric.kind == "quantile":
@@ -91,15 +93,22 @@ def measure(metric: Metric, people: Population) -> list[Measured]:
         gather = people.unit_sums if metric.kind == "ratio" else people.unit_means
         by_unit = [gather(np.where(whole, column, np.nan)) for column in columns]
         units = np.flatnonzero(np.isfinite(by_unit[0]))
-        observed = [values[units] for values in by_unit]
+        observed = by_unit if len(units) == people.units() else [values[units] for values in by_unit]
     return [_in_arm(metric, people, arm, units, observed) for arm in range(len(people.arms))]
 
 
+def is_plain(values: Floats, *, or_missing: bool = False) -> bool:
+    """Whether all are 0 or 1."""
+    plain = (values == 0) | (values == 1)
+    return bool((plain | np.isnan(values) if or_missing else plain).all())
+
+
 def _in_arm(metric: Metric, people: Population, arm: int, units: Ints, observed: list[Floats]) -> Measured:
-    mine = people.arm_of_unit[units] == arm
+    all_once = metric.kind != "quantile" and len(units) == people.units()
+    mine = people.units_of_arm[arm] if all_once else np.flatnonzero(people.arm_of_unit[units] == arm)
     owners, values = units[mine], [column[mine] for column in observed]
     clusters = people.cluster_of_unit[owners]
-    in_arm, with_value = people.counts()[arm], len(np.unique(owners))
+    in_arm, with_value = people.counts()[arm], int(np.count_nonzero(np.bincount(owners)))
     if with_value < 2:
         raise BadData(
             f'Arm "{people.arms[arm]}" has {with_value} units with a value of "{metric.name}": at least two are needed.'

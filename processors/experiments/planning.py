@@ -4,7 +4,7 @@ Units are those of the control arm; `treated_for_each` is the size of the other 
 """
 
 from collections.abc import Callable
-from math import ceil, inf, sqrt
+from math import inf, sqrt
 
 from processors.experiments.distributions import (
     normal_below,
@@ -16,11 +16,12 @@ from processors.experiments.estimates import BadData
 
 UNITS_MAX = 10**12
 """No experiment is larger; where more would be needed the effect is as good as none."""
-BISECTIONS = 100
+CLOSE_ENOUGH = 1e-7
+"""Share of an effect to which it is searched."""
 
 
 def power_of_means(
-    effect: float, deviation: float, units: int, *, treated_for_each: float = 1, alpha: float = 0.05
+    effect: float, deviation: float, units: float, *, treated_for_each: float = 1, alpha: float = 0.05
 ) -> float:
     """Chance that a two-sided t-test finds a difference of means of `effect`, by the noncentral t distribution."""
     others = units * treated_for_each
@@ -31,7 +32,7 @@ def power_of_means(
 
 
 def power_of_proportions(
-    control: float, treated: float, units: int, *, treated_for_each: float = 1, alpha: float = 0.05
+    control: float, treated: float, units: float, *, treated_for_each: float = 1, alpha: float = 0.05
 ) -> float:
     """Chance that the pooled z-test finds the difference of two proportions."""
     others = units * treated_for_each
@@ -42,14 +43,14 @@ def power_of_proportions(
     return float(normal_below((gap - edge) / error_with) + normal_below((-gap - edge) / error_with))
 
 
-def units_needed(power: Callable[[int], float], wanted: float = 0.8) -> int:
-    """The fewest units of control at which `power` reaches `wanted`."""
-    high = 2
+def units_needed(power: Callable[[int], float], wanted: float = 0.8, least: int = 2) -> int:
+    """The fewest units, `least` or more, at which `power` reaches `wanted`."""
+    high = least
     while power(high) < wanted:
         high *= 2
         if high > UNITS_MAX:
             raise BadData("No number of units is enough for this effect: look for a larger one, or a steadier metric.")
-    low = high // 2
+    low = max(least - 1, high // 2)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= wanted else (middle, high)
@@ -64,17 +65,17 @@ def smallest_effect(power: Callable[[float], float], wanted: float = 0.8, most: 
             raise BadData("Not even the greatest possible effect would be found: plan for more units.")
         high = min(2 * high, most)
     low = 0.0
-    for _ in range(BISECTIONS):
+    while high - low > CLOSE_ENOUGH * high:
         middle = (low + high) / 2
         low, high = (low, middle) if power(middle) >= wanted else (middle, high)
     return high
 
 
-def with_covariate(units: int, correlation: float) -> int:
-    """Units that do with CUPED what `units` do without."""
-    return ceil(units * (1 - correlation**2))
+def left_by_covariates(correlation: float) -> float:
+    """Share of the variance, and so of the units, that is left of an experiment with CUPED."""
+    return 1 - correlation**2
 
 
-def with_clusters(units: int, cluster_size: float, intraclass_correlation: float) -> int:
-    """Units needed when they come in clusters: the design effect."""
-    return ceil(units * (1 + (cluster_size - 1) * intraclass_correlation))
+def cost_of_clusters(cluster_size: float, intraclass_correlation: float) -> float:
+    """How many times the units are needed when they come in clusters: the design effect."""
+    return 1 + (cluster_size - 1) * intraclass_correlation

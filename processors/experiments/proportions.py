@@ -36,9 +36,11 @@ class Proportions:
 
     @property
     def cautious_error(self) -> float:
-        """The standard error with a success and a failure more, so that none seen is not taken for none possible.
-        Without or with pooling, whichever is greater."""
-        parts = _variance(self.treated, self.treated_units), _variance(self.control, self.control_units)
+        """Without or with pooling, whichever is greater."""
+        parts = (
+            cautious_variance(self.treated, self.treated_units),
+            cautious_variance(self.control, self.control_units),
+        )
         pooled = pooled_variance(parts[0], self.treated_units, parts[1], self.control_units)
         return sqrt(max(sum(parts), float(pooled)))
 
@@ -82,7 +84,8 @@ class Proportions:
         return treated, min(1.0, max(0.0, treated - difference))
 
 
-def _variance(successes: int, units: int) -> float:
+def cautious_variance(successes: Any, units: Any) -> Any:
+    """Of an arm's share, with a success and a failure more, so that none seen is not taken for none possible."""
     share = (successes + 1) / (units + 2)
     return share * (1 - share) / units
 

@@ -26,6 +26,10 @@ class Plan:
     alpha: float = sequences.ALPHA
     days: float | None = None
     """How long the experiment has run, where that is known."""
+    propensity: str | None = None
+    """Of a bandit: the column with the probability by which each unit got its arm."""
+    time: str | None = None
+    """Of a bandit: the column to order units by; the order of rows by default."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class ArmResult:
     method: str | None = None
     cuped_variance_cut: float | None = None
     """Share of the effect's variance that covariates took off; 0 when they were turned off, None without any."""
+    mean_ci: Interval | None = None
+    """Of `mean`, in a bandit's analysis."""
 
 
 @dataclass(frozen=True)

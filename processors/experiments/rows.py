@@ -5,9 +5,9 @@ The unit is what was assigned to an arm, so it is what counts: a unit with many 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
@@ -50,7 +50,12 @@ class Population:
 
     def counts(self) -> list[int]:
         """Units of each arm."""
-        return np.bincount(self.arm_of_unit, minlength=len(self.arms)).tolist()  # type: ignore[no-any-return]
+        return [len(units) for units in self.units_of_arm]
+
+    @cached_property
+    def units_of_arm(self) -> list[Ints]:
+        """The units of each arm, in their order."""
+        return [np.flatnonzero(self.arm_of_unit == arm) for arm in range(len(self.arms))]
 
     def clusters_are_assigned_whole(self) -> bool:
         """Whether clusters, not units, seem to have been dealt to the arms: none has units in two."""
@@ -66,17 +71,19 @@ class Population:
 
     def unit_sums(self, values: Floats) -> Floats:
         """Sum of each unit's rows that have a value; NaN for a unit without any."""
-        known = np.isfinite(values)
-        sums = np.bincount(self.unit_of_row[known], weights=values[known], minlength=self.units())
-        return np.where(self._known_rows(known) > 0, sums, np.nan)
+        return self._sums_and_rows(values)[0]
 
     def unit_means(self, values: Floats) -> Floats:
         """Mean of each unit's rows that have a value; NaN for a unit without any."""
-        rows = self._known_rows(np.isfinite(values))
-        return np.where(rows > 0, self.unit_sums(values) / np.maximum(rows, 1), np.nan)
+        sums, rows = self._sums_and_rows(values)
+        return sums / np.maximum(rows, 1)
 
-    def _known_rows(self, known: NDArray[np.bool_]) -> Ints:
-        return np.bincount(self.unit_of_row[known], minlength=self.units())
+    def _sums_and_rows(self, values: Floats) -> tuple[Floats, Ints]:
+        """Of each unit's rows that have a value; the sum is NaN for a unit without any."""
+        known = np.isfinite(values)
+        owners, values = (self.unit_of_row, values) if known.all() else (self.unit_of_row[known], values[known])
+        rows = np.bincount(owners, minlength=self.units())
+        return np.where(rows > 0, np.bincount(owners, weights=values, minlength=self.units()), np.nan), rows
 
 
 def population(rows: Rows) -> Population:
@@ -131,4 +138,8 @@ def _clusters(unit_of_row: Ints, cluster_of_row: Ints, units: int, notes: list[s
 
 def _compact(codes: Ints) -> Ints:
     """The same codes without gaps."""
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    if codes.max() > 4 * len(codes):
+        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    present = np.zeros(int(codes.max()) + 1, dtype=bool)
+    present[codes] = True
+    return codes if present.all() else (np.cumsum(present) - 1)[codes]

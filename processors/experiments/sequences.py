@@ -40,10 +40,14 @@ def mixing(treated: Any, control: Any, tuned_for: Any = UNITS_TUNED_FOR) -> Any:
     return TIGHTEST * (treated * control / (treated + control)) / (tuned_for / 2)
 
 
+def boundary(r: Any, alpha: float) -> Any:
+    """How many standard errors from zero an estimate must lie at this look, by the normal distribution."""
+    return np.minimum(np.sqrt((1 + 1 / r) * np.log((1 + r) / alpha**2)), STANDARD_ERRORS_MAX)
+
+
 def radius(standard_error: Any, df: Any, r: Any, alpha: float) -> Any:
     """Half the width of the confidence sequence at this look."""
-    standard_errors = np.minimum(np.sqrt((1 + 1 / r) * np.log((1 + r) / alpha**2)), STANDARD_ERRORS_MAX)
-    return standard_error * student_upper_quantile(normal_below(-standard_errors), df)
+    return standard_error * student_upper_quantile(normal_below(-boundary(r, alpha)), df)
 
 
 def always_valid_p(effect: Any, standard_error: Any, df: Any, r: Any) -> Any:

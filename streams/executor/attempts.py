@@ -11,6 +11,7 @@ from collections.abc import Callable
 from confluent_kafka import Message
 
 from infra import log, metrics
+from infra.per_task import PerTask
 from infra.settings import Settings
 from processors.dead_letters import dead_letter
 from processors.watermark import Watermark
@@ -63,6 +64,7 @@ class Attempts:
         self._waiting: deque[Attempt] = deque()
         """Taken and not started, for the host is full."""
         self._settings = settings
+        self._per_task = PerTask(settings, lambda own: own)
         self._host = host
         self._outbox = outbox
         self._registry = registry
@@ -233,7 +235,7 @@ class Attempts:
         if definition is None:
             raise Retryable(f"agent {assigned['agent_id']} is not in the registry: publish it, or take its tasks back")
         attempt.started_at = now_us()
-        work = Work(assigned, task, definition, self)
+        work = Work(assigned, task, definition, self._per_task.of(assigned["settings"]), self)
         self.tell(work, "started", None, "")
         return work
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from infra.settings import Settings
 from schemas.events import AgentDefinition, ProgressKind, Step, TaskAssigned, TaskSubmitted
 from streams.executor.clock import now_us
 
@@ -81,11 +82,18 @@ class Work:
     """One attempt, as its agent sees it."""
 
     def __init__(
-        self, assigned: TaskAssigned, task: TaskSubmitted, definition: AgentDefinition, reporter: Reporter
+        self,
+        assigned: TaskAssigned,
+        task: TaskSubmitted,
+        definition: AgentDefinition,
+        settings: Settings,
+        reporter: Reporter,
     ) -> None:
         self.assigned = assigned
         self.task = task
         self.definition = definition
+        self.settings = settings
+        """As this task has them: an experiment may have put other values in place."""
         self.spending = Spending()
         self.reused = 0
         """Steps that an earlier attempt had paid for."""

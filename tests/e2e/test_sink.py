@@ -91,6 +91,21 @@ def test_a_table_made_anew_has_the_same_rows_while_the_line_goes_on(stored_line,
     assert (found["missing"], found["duplicates"]) == (0, 0)
 
 
+def test_a_rollup_that_differs_from_its_tables_is_told_and_made_anew(stored_line, tasks):
+    task_id = tasks.submit("rolled-up")
+    tasks.outcome(task_id)
+    assert account(stored_line)["differing"] == 0
+    with warehouse.client(stored_line) as client:
+        client.command(f"ALTER TABLE task_rollup DELETE WHERE task_id = '{task_id}' SETTINGS mutations_sync = 2")
+    answer = asked(stored_line, "sink", "status")
+    assert (answer.exit_code, "`headway rebuild task_rollup` makes it anew" in answer.output) == (1, True)
+    assert asked(stored_line, "rebuild", "task_rollup").exit_code == 0
+    assert account(stored_line)["differing"] == 0
+    with warehouse.client(stored_line) as client:
+        sql = f"SELECT status FROM task WHERE task_id = '{task_id}'"
+        assert client.query(sql).result_rows == [("completed",)]
+
+
 def test_rebuilding_what_is_no_table_names_those_there_are(stored_line):
     answer = asked(stored_line, "rebuild", "outcomes")
     assert answer.exit_code == 2 and "task_outcome" in answer.output

@@ -17,7 +17,7 @@ from tests.support.running import settings_in
 
 def test_outside_servers_are_not_started() -> None:
     outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", clickhouse_url="http://c:1", routers=2)
-    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0"]
+    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0", "judge-0"]
 
 
 def test_without_a_sink_there_is_no_warehouse() -> None:

@@ -78,5 +78,6 @@ def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settin
         "dispatcher-0",
         "executor-0",
         "sink-0",
+        "judge-0",
     ]
     assert not stack.down(settings)

@@ -155,6 +155,24 @@ def test_the_figures_are_those_of_the_examples(tmp_path):
         assert asker.rows_of(questions()["scale_events"].sql, {"hours": "24"}).rows == [["code-reviewer", 1, 0, 5]]
 
 
+def test_a_learned_router_is_held_against_the_rules(tmp_path):
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    events = []
+    for number in range(8):
+        who = {"task_id": f"t-{number}", "session_id": "s"}
+        router, redos = ("rules/1", number) if number < 4 else (f"mlp/{number % 2}", number == 7)
+        events += [
+            ("TaskSubmitted", example("TaskSubmitted", 1, **who, submitted_at=now, items=[])),
+            ("RoutingDecision", example("RoutingDecision", **who, router=router, decided_at=now)),
+            ("TaskOutcome", example("TaskOutcome", **who, status="completed", redos=int(redos), items=[])),
+        ]
+    with running_warehouse(tmp_path) as settings, Asker(settings) as asker:
+        assert figure(asker, "learned_success") is None and figure(asker, "model_updates") is None
+        store(settings, events)
+        assert figure(asker, "learned_success") == 0.75 / 0.25
+        assert figure(asker, "model_updates") == 2
+
+
 def test_furnishing_twice_changes_nothing(empty):
     assert warehouse.furnish(empty._settings) == []
 

@@ -1,11 +1,16 @@
 """The bars of the statistics, a few hundred experiments each; `make stats` runs ten thousand."""
 
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lab.stats import bandits, planned, worlds
 from lab.stats import simulations as simulated
 from lab.stats.__main__ import section
-from lab.stats.bars import Bar, exact
+from lab.stats.bars import Bar, exact, measured
+from processors.experiments.metrics import Metric
 
 RUNS = 300
 
@@ -59,10 +64,57 @@ def test_holm_keeps_alpha_for_the_family() -> None:
     assert exact(simulated.family_errors(random(), 1000), 1000)
 
 
-def test_estimates_from_a_bandit_cover_the_truth() -> None:
-    covered, bias, plain = simulated.bandit(random(), RUNS)
-    assert exact(1 - covered, RUNS, 0.06)
-    assert abs(bias) < abs(plain)
+@pytest.mark.parametrize("name", worlds.NULLS)
+def test_a_sequence_holds_in_every_world(name: str) -> None:
+    assert worlds.NULLS[name].verdicts(random(), 60) <= 0.05
+
+
+@pytest.mark.parametrize("name", worlds.GUARDRAILS)
+def test_a_guardrail_stops_no_sound_arm(name: str) -> None:
+    assert worlds.GUARDRAILS[name].stops(random(), 60) <= 0.05
+
+
+def test_a_look_that_is_not_tested_exactly_would_not_have_been_found() -> None:
+    """Most looks end at a rough test; none of them may be one that the exact test finds."""
+    world = worlds.quantiles(5, 5, 0.9)
+    all_exact = replace(world, crossed=True)
+    assert all_exact.stops(random(), 200) == world.stops(random(), 200)
+
+
+def test_a_far_quantile_is_why_it_takes_more_units() -> None:
+    far = worlds.quantiles(50, 50, 0.99)
+    hasty = replace(far, metric=Metric("", "mean", ""))
+    assert hasty.verdicts(random(), 150) > 0.05
+    assert far.verdicts(random(), 150) <= 0.05
+
+
+def test_an_effect_is_found_as_often_as_planned() -> None:
+    for planned_power, seen in dict(planned.power_of_sequences(random(), 1500)).values():
+        assert seen == pytest.approx(planned_power, abs=0.09)  # 300 of the slower ones
+
+
+def test_units_until_the_verdict_are_as_planned() -> None:
+    expected, seen = planned.units_until_verdict(random(), 1500)
+    assert seen == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("name", bandits.BANDITS)
+def test_a_bandit_is_told_honestly(name: str) -> None:
+    found = bandits.seen(random(), 200, bandits.BANDITS[name])
+    assert exact(1 - found.effects_cover, 200, 0.06)
+    assert found.sequences_miss <= 0.05
+    assert found.bias < found.plain_bias
+
+
+def test_true_propensities_are_believed() -> None:
+    assert bandits.false_mismatches(random(), 100, bandits.BANDITS["4 arms, 30 to 50 %"])[0] == 0
+    lossy = bandits.Bandit((0.3, 0.3), size=1000, lost=0.15)
+    assert bandits.false_mismatches(random(), 20, lossy)[0] > 0.7
+
+
+def test_a_subject_gives_the_same_bars_in_any_process() -> None:
+    there = ProcessPoolExecutor(1).submit(measured, "several", 1, 200).result()
+    assert there == measured("several", 1, 200)
 
 
 def test_the_engine_names_no_winner_where_there_is_none() -> None:

@@ -82,13 +82,13 @@ def test_a_length_that_lies_costs_nothing(schema_id, length, prefix):
     """The first string, and later ones, array counts and bytes, claim gigabytes or less than nothing."""
     data = _header(schema_id) + prefix + _varint(length) + b"xyz"
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         assert _attempt(data) is None
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_message_larger_than_the_broker_takes_is_told_at_once():
@@ -102,13 +102,13 @@ def test_the_largest_message_full_of_the_smallest_parts_stays_bounded():
     count = (MESSAGE_BYTES_MAX - len(head) - 20) // 2
     data = head + _varint(count) + b"\0\0" * count + b"\0"
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         assert _attempt(data) is not None
         assert tracemalloc.get_traced_memory()[1] < 300_000_000
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - started < 20  # with every allocation traced; well below a second without
+    assert time.process_time() - started < 20  # with every allocation traced; well below a second without
 
 
 @given(schema_id=st.sampled_from(IDS), body=st.binary(max_size=400))

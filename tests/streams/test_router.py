@@ -6,23 +6,25 @@ import pytest
 from prometheus_client import REGISTRY
 
 from processors.admission import TASK_BYTES_MAX, Limits
-from processors.routing import Index
 from schemas.codec import BadMessage, decode_as, encode
-from streams.router import LOG, RouteDesk
+from schemas.events import Experiment
+from streams.router import LOG, RouteDesk, Rules
 from tests.support.agents import agent
 from tests.support.world import submission
 
 
-class Rules:
-    def __init__(self) -> None:
-        self.index = Index({"writer": agent("writer", fallback=True)}, Limits())
+class Known:
+    """What a registry knows."""
 
-    def choose(self, task: Any) -> Any:
-        return self.index.route(task, {})
+    def __init__(self, *experiments: Experiment) -> None:
+        self.agents = {"writer": agent("writer", fallback=True)}
+        self.pools: dict[str, Any] = {}
+        self.version = 1
+        self.experiments = {experiment["experiment"]: experiment for experiment in experiments}
 
 
-def desk(remembered_max: int = 10) -> RouteDesk:
-    return RouteDesk(Rules(), remembered_max)  # type: ignore[arg-type]
+def desk(remembered_max: int = 10, known: Known | None = None) -> RouteDesk:
+    return RouteDesk(Rules(known or Known(), Limits()), remembered_max)  # type: ignore[arg-type]
 
 
 def submit(target: RouteDesk, task_id: str, **over: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """Storing on the real warehouse engine, with records made here: whatever order of crashes, one row a record."""
 
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from infra import warehouse
 from infra.settings import Settings
 from infra.stack import warehouse_server
+from infra.warehouse import rollups, rows
+from infra.warehouse.errors import BadSql
 from infra.warehouse.tables import tables
 from schemas.codec import encode
 from schemas.examples import examples
 from streams.storing import Place, Storing
 from tests.support.records import Record, decided
 from tests.support.running import running_part, settings_in
+from tests.support.waiting import until
 
 PLACE = Place("routing.log", 0)
 
@@ -34,6 +38,7 @@ def store(server: Settings) -> Iterator[Any]:
             # Not TRUNCATE, which would leave the tokens of what it takes away.
             client.command(f"DROP TABLE {table} SYNC")
         client.command("TRUNCATE TABLE sink_position")
+        client.command(f"TRUNCATE TABLE {rollups.ROLLUP}")
         warehouse.furnish(server)
         yield client
 
@@ -196,3 +201,166 @@ def test_any_order_of_crashes_and_sleeping_owners_gives_one_row_a_record(server,
     owners[-1].read(*topic)
     owners[-1].store()
     assert offsets(store) == list(range(60))
+
+
+FED = [
+    ("tasks.submitted", "TaskSubmitted", {}),
+    ("routing.decisions", "RoutingDecision", {}),
+    ("dispatch.log", "DispatchRecord", {"phase": "running"}),
+    ("evaluations", "Evaluation", {}),
+    ("tasks.outcomes", "TaskOutcome", {}),
+    ("dispatch.log", "DispatchRecord", {"phase": "done"}),
+]
+"""What is told of a task, and where."""
+
+
+def told(tasks: range) -> dict[Place, list[Record]]:
+    """The records of some tasks by partition, some of them told twice."""
+    found: dict[Place, list[Record]] = {}
+    for number in tasks:
+        for topic, event, over in FED * (2 if number % 10 == 0 else 1):
+            its = found.setdefault(Place(topic, 0), [])
+            (table,) = (table for table in tables().values() if table.event == event)
+            fields = examples(table.name, 1)[0] | over | {"task_id": f"t-{number}", "session_id": f"s-{number % 7}"}
+            its.append(Record(topic, 0, len(its), encode(event, fields)))
+    return found
+
+
+def differing(store: Any) -> int:
+    return sum(rollups.differing(store, table) for table in rollups.feeds())
+
+
+def tasks_seen(store: Any) -> Any:
+    return store.query("SELECT * FROM task ORDER BY ALL").result_rows
+
+
+def test_a_row_that_a_crash_left_out_of_the_rollup_is_taken_over_when_it_is_read_again(server, store):
+    topics = told(range(30))
+    for records in topics.values():
+        for record in records:
+            table, row = rows.row_of(record)
+            warehouse.insert(store, table, [row])  # stored, and then whoever did it was killed
+    assert tasks_seen(store) == []
+    owner = Owner(store, *topics)
+    assert set(owner.starts.values()) == {0}
+    for records in topics.values():
+        owner.read(*records)
+    owner.store()
+    assert offsets(store, "task_outcome") == list(range(33))
+    assert (len(tasks_seen(store)), differing(store)) == (30, 0)
+
+
+def test_the_position_waits_until_the_rollup_has_the_rows(server, store):
+    owner = Owner(store, Place("tasks.outcomes", 0))
+    records = told(range(20))[Place("tasks.outcomes", 0)]
+    owner.read(*records[:10])
+    owner.store()
+    owner.read(*records[10:])
+    owner.store()  # too soon after the first for another roll-up
+    where = "SELECT max(next_offset), max(rolled) FROM sink_position WHERE topic = 'tasks.outcomes'"
+    assert store.query(where).result_rows == [(10, 10)]
+    assert offsets(store, "task_outcome") == list(range(22))
+    assert Owner(store, Place("tasks.outcomes", 0)).starts == {Place("tasks.outcomes", 0): 10}
+
+
+def test_an_owner_that_meets_a_longer_insert_of_the_one_before_does_not_store_its_end_again(server, store):
+    asleep, awake = Owner(store), Owner(store)
+    asleep.read(*map(decided, range(8)))
+    awake.read(*map(decided, range(3)))
+    asleep.store()
+    awake.store()
+    awake.read(*map(decided, range(3, 10)))
+    awake.store()
+    assert offsets(store) == list(range(10))
+
+
+class Mortal:
+    """A warehouse that is killed at random moments and started again each time; after the last it stays."""
+
+    def __init__(self, settings: Settings, chance: random.Random, times: int) -> None:
+        self._settings, self._chance, self.left = settings, chance, times
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Mortal":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.left = 0
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self.left:
+            with self._running():
+                self._over.wait(self._chance.uniform(0.02, 0.5))  # and then kill -9
+            self.left = max(0, self.left - 1)
+        with self._running():
+            self._over.wait()
+
+    def _running(self) -> Any:
+        return running_part(warehouse_server.prepare(self._settings), self._settings.state / "log")
+
+    def surely(self) -> Any:
+        """Has something done by it, however often it dies meanwhile."""
+        clients: list[Any] = []
+        answers = warehouse_server.prepare(self._settings).probe
+
+        def surely(act: Any) -> Any:
+            while True:
+                try:
+                    if not clients:
+                        until(answers, 60, "the warehouse is back")
+                        clients.append(warehouse.client(self._settings))
+                    return act(clients[0])
+                except warehouse.TROUBLES as error:
+                    clients.clear()
+                    if isinstance(said := warehouse.spoken(error, self._settings), BadSql):
+                        raise said from error
+
+        return surely
+
+
+def furnished(settings: Settings) -> bool:
+    try:
+        warehouse.furnish(settings)
+    except warehouse.TROUBLES:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_warehouse_killed_again_and_again_has_each_row_once_and_a_rollup_that_agrees_with_its_rows(tmp_path, seed):
+    settings = settings_in(tmp_path, sinks=1)
+    chance, topics = random.Random(seed), told(range(3_000))
+    with Mortal(settings, random.Random(seed), 10) as mortal:
+        until(lambda: furnished(settings), 60, "every table is made")
+        surely = mortal.surely()
+        storing = Storing(surely, lambda message, reason: pytest.fail(reason))
+        at, crashes = storing.begin(list(topics)), 0
+        while mortal.left or any(at[place] < len(topics[place]) for place in topics):
+            for place, records in topics.items():
+                end = at[place] + chance.randint(0, 150)
+                for record in records[at[place] : end]:
+                    storing.take(record)
+                at[place] = min(end, len(records))
+            storing.store()
+            if mortal.left and chance.random() < 0.1:  # the sink dies as well
+                at = storing.begin(list(topics))
+                crashes += 1
+        assert crashes
+        at = storing.begin(list(topics))  # and has a last word after its last crash
+        for place, records in topics.items():
+            for record in records[at[place] :]:
+                storing.take(record)
+        storing.store()
+        with warehouse.client(settings) as client:
+            for name in rollups.feeds():
+                wanted = [r.offset() for records in topics.values() for r in records if rows.row_of(r)[0] == name]
+                assert offsets(client, name) == wanted, name
+            assert differing(client) == 0
+            before = tasks_seen(client)
+            assert len(before) == 3_000
+            rollups.remake(client)
+            assert tasks_seen(client) == before

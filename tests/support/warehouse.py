@@ -9,7 +9,7 @@ from typing import Any
 from infra import warehouse
 from infra.settings import Settings
 from infra.stack import warehouse_server
-from infra.warehouse import rows
+from infra.warehouse import rollups, rows
 from schemas.codec import FOLDER, encode
 from schemas.examples import examples
 from schemas.topics import TOPICS
@@ -36,6 +36,8 @@ def store(settings: Settings, events: Iterable[tuple[str, dict[str, Any]]], topi
     with warehouse.client(settings) as client:
         for table, its in made.items():
             warehouse.insert(client, table, its)
+            if table in rollups.feeds():
+                rollups.take_over_history(client, table)
 
 
 def every_example() -> list[tuple[str, dict[str, Any]]]:

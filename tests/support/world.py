@@ -50,6 +50,8 @@ def decision(task: dict[str, Any], pool: str = "writer", **over: Any) -> dict[st
         "reason": "",
         "candidates": [],
         "refusal": None,
+        "exposures": [],
+        "settings": [],
         "task": encode("TaskSubmitted", task),
     } | over
 
@@ -117,7 +119,10 @@ class World:
         self.log: dict[str, Any] = {}
         self.pools: dict[str, Any] = {}
         self.sent: list[Send] = []
-        self.dispatcher = Dispatcher(self.limits)
+        self.dispatcher = self.fresh()
+
+    def fresh(self) -> Dispatcher:
+        return Dispatcher(self.limits)
 
     def do(self, what: str, event: Any = None, *, crash: bool = False) -> list[Send]:
         """Hands one event to the dispatcher and commits what follows; with `crash` it dies before the commit."""
@@ -138,7 +143,7 @@ class World:
         return sends
 
     def crash(self) -> None:
-        self.dispatcher = Dispatcher(self.limits)
+        self.dispatcher = self.fresh()
         self.dispatcher.restore(deepcopy(list(self.log.values())), list(self.pools.values()), self.now)
 
     def wait(self, seconds: float) -> list[Send]:

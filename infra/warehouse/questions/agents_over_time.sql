@@ -3,8 +3,8 @@
 SELECT at_ AS from_time, sum(all_) AS instances, sum(active_) AS active, instances - active AS idle, sum(runs_) AS runs
 FROM (
   SELECT toStartOfInterval(at, toIntervalSecond({step_s:UInt32})) AS at_, host_id, pool,
-    avg(length(instances)) AS all_, avg(arrayCount(i -> notEmpty(i.2), instances)) AS active_,
-    avg(arraySum(i -> length(i.2), instances)) AS runs_
+    avg(length(instances.running)) AS all_, avg(arrayCount(runs -> notEmpty(runs), instances.running)) AS active_,
+    avg(arraySum(runs -> length(runs), instances.running)) AS runs_
   FROM agent_heartbeat
   WHERE _at > now() - toIntervalHour({hours:UInt32})
   GROUP BY at_, host_id, pool

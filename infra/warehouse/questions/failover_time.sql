@@ -5,7 +5,7 @@
 SELECT maxOrNull(dateDiff('millisecond', lost_at, assigned_at)) / 1000 AS worst_s, count() AS lost_attempts
 FROM (
   SELECT session_id, task_id, attempt, assigned_at FROM task_assigned
-  WHERE kind = 'run' AND _at > now() - toIntervalHour({hours:UInt32})
+  WHERE kind = 'run' AND attempt > 1 AND _at > now() - toIntervalHour({hours:UInt32})
 ) AS again
 INNER JOIN (
   SELECT session_id, task_id, attempt + 1 AS attempt,

@@ -5,4 +5,4 @@ SELECT avg(dateDiff('second', letter.at, task.finished_at)) / 3600 AS mean_recov
 FROM task
 INNER JOIN (SELECT assumeNotNull(task_id) AS task_id, min(at) AS at FROM dead_letter WHERE task_id IS NOT NULL GROUP BY task_id) AS letter
   ON letter.task_id = task.redrive_of
-WHERE task.status = 'completed' AND task.submitted_at > now() - toIntervalHour({hours:UInt32})
+WHERE task.redrive_of IS NOT NULL AND task.status = 'completed' AND task.submitted_at > now() - toIntervalHour({hours:UInt32})

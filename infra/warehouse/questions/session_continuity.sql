@@ -5,12 +5,11 @@ SELECT countIf(open = 0) / count() AS continued, count() AS sessions_hit, sum(op
 FROM (
   SELECT session_id, countIf(phase != 'done') AS open
   FROM (
-    SELECT session_id, phase, max(crashes) OVER (PARTITION BY session_id) AS hit
-    FROM (
-      SELECT * FROM dispatch_record WHERE _at > now() - toIntervalHour({hours:UInt32})
-      ORDER BY _at DESC, _offset DESC LIMIT 1 BY session_id, task_id
-    )
+    SELECT session_id, tupleElement(held, 'phase') AS phase, tupleElement(held, 'crashes') AS crashes,
+      fromUnixTimestamp64Milli(toInt64(intDiv(tupleElement(held, 'rank'), 1048576))) AS told_at
+    FROM task_rollup FINAL
   )
-  WHERE hit > 0
+  WHERE phase != '' AND told_at > now() - toIntervalHour({hours:UInt32})
   GROUP BY session_id
+  HAVING max(crashes) > 0
 )

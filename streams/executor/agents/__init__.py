@@ -26,7 +26,7 @@ class Agents:
 
     def _make(self, runner: str) -> Agent:
         if runner == "simulated":
-            return Simulated(self._settings)
+            return Simulated()
         if runner == "anthropic":
             # Imported only where it is used: it takes 60 MB.
             from streams.executor.agents.anthropic import Anthropic

@@ -40,7 +40,6 @@ class Anthropic:
     def __init__(self, settings: Settings) -> None:
         if not settings.anthropic_api_key:
             raise Permanent("no key for the Anthropic API: set ANTHROPIC_API_KEY, or the agent's runner to simulated")
-        self._settings = settings
         self._prices = with_own(settings.model_prices)
         self._budget = Budget(settings)
         self._client = anthropic.AsyncAnthropic(
@@ -78,15 +77,16 @@ class Anthropic:
 
     def _call(self, work: Work) -> _Call:
         definition, feedback = work.definition, work.assigned["feedback"]
-        model = work.task["model"] or definition["model"] or self._settings.model_default
-        tokens_out = definition["max_tokens"] if definition["max_tokens"] > 0 else self._settings.max_tokens
+        model = work.task["model"] or definition["model"] or work.settings.model_default
+        tokens_out = definition["max_tokens"] if definition["max_tokens"] > 0 else work.settings.max_tokens
         text = work.task["text"]
         if feedback:
             text += f"\n\nYour last answer was not good enough: {feedback}\nAnswer again, and mend this."
         request = {"model": model, "max_tokens": tokens_out, "messages": [{"role": "user", "content": text}]}
-        if definition["prompt"]:
-            request["system"] = definition["prompt"]
-        tokens_in = tokens_in_at_most(text, definition["prompt"])
+        prompt = "\n\n".join(part for part in (definition["prompt"], work.settings.prompt_extra) if part)
+        if prompt:
+            request["system"] = prompt
+        tokens_in = tokens_in_at_most(text, prompt)
         cost = cost_usd_micros(model, tokens_in, tokens_out, self._prices)
         return _Call(request, model, Answer("", model, tokens_in, tokens_out, cost))
 

@@ -4,7 +4,6 @@ import asyncio
 from hashlib import blake2b
 from struct import Struct
 
-from infra.settings import Settings
 from streams.executor.work import Answer, Permanent, Retryable, Work
 
 # Seconds of one task at speed 1, by kind of work: the mix of the 200-agent experiment.
@@ -29,15 +28,11 @@ _OPENINGS = {
 
 
 class Simulated:
-    def __init__(self, settings: Settings) -> None:
-        self._speed = settings.sim_speed
-        self._failure_rate = settings.sim_failure_rate
-        self._seed = settings.sim_seed
-
     async def run(self, work: Work) -> Answer:
-        spread, fails, how, when = self._draws(work.assigned["task_id"], work.assigned["attempt"])
-        seconds = SECONDS.get(work.assigned["skill"], LIGHT_SECONDS) / self._speed * (1 + _SPREAD * (2 * spread - 1))
-        failed = fails < self._failure_rate
+        spread, fails, how, when = _draws(work)
+        usual = SECONDS.get(work.assigned["skill"], LIGHT_SECONDS) / work.settings.sim_speed
+        seconds = usual * (1 + _SPREAD * (2 * spread - 1))
+        failed = fails < work.settings.sim_failure_rate
         if failed:
             seconds *= when
         if seconds >= _INSTANT_S:
@@ -46,12 +41,6 @@ class Simulated:
             _fail(how)
         return Answer(_output(work))
 
-    def _draws(self, task_id: str, attempt: int) -> tuple[float, float, float, float]:
-        """Four numbers from 0 to 1 that the same attempt always gets."""
-        digest = blake2b(f"{self._seed}/{task_id}/{attempt}".encode(), digest_size=_DRAWS.size).digest()
-        a, b, c, d = _DRAWS.unpack(digest)
-        return a / 2**32, b / 2**32, c / 2**32, d / 2**32
-
     async def _pass(self, seconds: float, work: Work) -> None:
         tellings = _TELLINGS if seconds > _WORTH_TELLING_S else 0
         for n in range(1, tellings + 1):
@@ -59,6 +48,13 @@ class Simulated:
             share = n / (tellings + 1)
             await work.progress(share, f"{share:.0%} done")
         await asyncio.sleep(seconds / (tellings + 1))
+
+
+def _draws(work: Work) -> tuple[float, float, float, float]:
+    """Four numbers from 0 to 1 that the same attempt always gets."""
+    attempt = f"{work.settings.sim_seed}/{work.assigned['task_id']}/{work.assigned['attempt']}"
+    a, b, c, d = _DRAWS.unpack(blake2b(attempt.encode(), digest_size=_DRAWS.size).digest())
+    return a / 2**32, b / 2**32, c / 2**32, d / 2**32
 
 
 def _fail(how: float) -> None:

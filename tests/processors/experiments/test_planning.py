@@ -6,12 +6,12 @@ import pytest
 
 from processors.experiments.estimates import BadData
 from processors.experiments.planning import (
+    cost_of_clusters,
+    left_by_covariates,
     power_of_means,
     power_of_proportions,
     smallest_effect,
     units_needed,
-    with_clusters,
-    with_covariate,
 )
 
 
@@ -21,9 +21,18 @@ def test_power_of_means_is_that_of_statsmodels() -> None:
     assert units_needed(lambda units: power_of_means(0.1, 1, units)) == 1571  # solve_power: 1570.73
 
 
-def test_power_of_proportions_is_the_textbooks() -> None:
-    """Fleiss: 10 % against 12 % takes 3,841 a variant for a power of 80 %."""
-    assert units_needed(lambda units: power_of_proportions(0.10, 0.12, units)) == 3841
+@pytest.mark.parametrize(
+    ("effect", "power", "units"), [(0.2, 0.8, 394), (0.5, 0.8, 64), (0.8, 0.8, 26), (0.5, 0.9, 86)]
+)
+def test_units_for_means_are_cohens(effect: float, power: float, units: int) -> None:
+    """Statistical Power Analysis for the Behavioral Sciences, table 2.4.1; 393 there for small effects, by rounding."""
+    assert units_needed(lambda n: power_of_means(effect, 1, n), power) == units
+
+
+@pytest.mark.parametrize(("rates", "units"), [((0.10, 0.12), 3841), ((0.05, 0.10), 435), ((0.50, 0.60), 388)])
+def test_units_for_proportions_are_the_textbooks(rates: tuple[float, float], units: int) -> None:
+    """Fleiss, Levin and Paik, by their formula for two proportions: a variant, for a power of 80 %."""
+    assert units_needed(lambda n: power_of_proportions(*rates, n)) == units
 
 
 def test_the_smallest_effect_has_the_power_asked_for() -> None:
@@ -31,6 +40,11 @@ def test_the_smallest_effect_has_the_power_asked_for() -> None:
     assert power(smallest_effect(power, 0.9)) == pytest.approx(0.9)
     shares = smallest_effect(lambda gap: power_of_proportions(0.1, 0.1 + gap, 3841), most=0.9)
     assert shares == pytest.approx(0.02, rel=1e-3)
+
+
+def test_units_are_never_fewer_than_a_verdict_takes() -> None:
+    assert units_needed(lambda units: power_of_means(10.0, 1, units), least=100) == 100
+    assert units_needed(lambda units: power_of_means(0.2, 1, units), least=100) == 394
 
 
 def test_what_cannot_be_is_said() -> None:
@@ -41,5 +55,5 @@ def test_what_cannot_be_is_said() -> None:
 
 
 def test_covariates_save_units_and_clusters_cost_them() -> None:
-    assert with_covariate(1000, 0.6) == 640
-    assert with_clusters(1000, 21, 0.05) == 2000
+    assert left_by_covariates(0.6) == pytest.approx(0.64)
+    assert cost_of_clusters(21, 0.05) == pytest.approx(2.0)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from processors.experiments.sequences import TIGHTEST, UNITS_TUNED_FOR, always_valid_p, mixing, radius
+from processors.experiments.sequences import TIGHTEST, UNITS_TUNED_FOR, always_valid_p, boundary, mixing, radius
+from processors.experiments.stopping import stopped
 
 MANY = 1e9
 """Degrees of freedom at which Student's distribution is the normal."""
@@ -38,3 +39,12 @@ def test_it_is_narrowest_beside_the_fixed_interval_where_it_is_tuned() -> None:
     assert units[np.argmin(widths)] == UNITS_TUNED_FOR
     assert mixing(UNITS_TUNED_FOR, UNITS_TUNED_FOR) == TIGHTEST
     assert widths[[1, 4, 7, 8]] == pytest.approx([1.71, 1.55, 1.70, 1.87], abs=0.02)  # as its docstring says
+
+
+@pytest.mark.parametrize("units", [50, 500, 1000, 20_000])
+def test_it_holds_for_a_year_of_units_that_are_all_there_and_only_get_rows(units: int) -> None:
+    """Then what is known grows while the boundary, which goes by units, stays: the case it is not tuned for. Exact, for
+    rows that do not depend on each other."""
+    edge = float(boundary(mixing(units, units), 0.05))
+    *_, crossed = stopped((day, edge, 0.0) for day in range(1, 366))
+    assert crossed < 0.05

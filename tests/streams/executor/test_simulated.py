@@ -16,7 +16,7 @@ QUICK: dict[str, Any] = {"sim_speed": 1e9, "sim_failure_rate": 0.0}
 
 async def test_it_quotes_the_task_at_once_when_speed_is_no_matter() -> None:
     told = Told()
-    answer = await Simulated(Settings(**QUICK)).run(work_with(told))
+    answer = await Simulated().run(work_with(told, settings=Settings(**QUICK)))
     assert "Write a haiku about queues" in answer.output
     assert answer.cost_usd_micros == 0
     assert told.told == []
@@ -31,16 +31,16 @@ async def test_the_mix_of_times_within_its_spread(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(asyncio, "sleep", sleep)
     for skill, seconds in [*SECONDS.items(), ("light", 5.0), ("anything", 5.0)]:
         slept.clear()
-        work = work_with(Told())
+        work = work_with(Told(), settings=Settings(sim_speed=1.0, sim_failure_rate=0.0))
         work.assigned["skill"] = skill
-        await Simulated(Settings(sim_speed=1.0, sim_failure_rate=0.0)).run(work)
+        await Simulated().run(work)
         assert 0.8 * seconds <= sum(slept) <= 1.2 * seconds
 
 
 async def test_longer_work_tells_how_far_it_is() -> None:
     told = Told()
     started = time.monotonic()
-    await Simulated(Settings(sim_speed=8.0, sim_failure_rate=0.0)).run(work_with(told))
+    await Simulated().run(work_with(told, settings=Settings(sim_speed=8.0, sim_failure_rate=0.0)))
     assert time.monotonic() - started > 0.4
     assert [kind for kind, _, _ in told.told] == ["progress"] * 4
     fractions = [fraction or 0 for _, fraction, _ in told.told]
@@ -57,9 +57,9 @@ async def test_failures_are_seeded_and_mostly_retryable() -> None:
 
 
 async def failures(settings: Settings) -> dict[str, type[Exception]]:
-    agent, found = Simulated(settings), {}
+    agent, found = Simulated(), {}
     for n in range(1000):
-        work = work_with(Told())
+        work = work_with(Told(), settings=settings)
         work.assigned["task_id"] = f"task-{n}"
         try:
             await agent.run(work)

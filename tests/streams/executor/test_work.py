@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.settings import DEFAULTS, Settings
 from schemas.events import Step
 from streams.executor.work import Answer, Work
 from tests.support.world import submission
@@ -24,11 +25,11 @@ class Told:
         self.steps.append(step)
 
 
-def work_with(told: Told, steps: list[Any] | None = None) -> Work:
+def work_with(told: Told, steps: list[Any] | None = None, settings: Settings = DEFAULTS) -> Work:
     assigned: Any = {"steps": steps or [], "task_id": "t", "attempt": 1, "skill": "light", "feedback": None}
     definition: Any = {"agent_id": "a"}
     task: Any = submission("t")
-    return Work(assigned, task, definition, told)
+    return Work(assigned, task, definition, settings, told)
 
 
 async def buy() -> Answer:

@@ -1,4 +1,4 @@
-"""`headway experiment`: what an A/B test says, from any table."""
+"""`headway experiment analyze`: what an A/B test says, from any table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,15 +17,7 @@ SHARES_SLACK = 0.001
 """How far from 1 the shares of --split may add up, for thirds are seldom written out."""
 
 
-@click.group()
-def experiment() -> None:
-    """Analyze A/B experiments.
-
-    Example: headway experiment analyze results.csv --unit user --variant arm --metric converted:binary
-    """
-
-
-@experiment.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--unit", required=True, metavar="COL", help="Column with what was assigned to a variant: a user, a task."
@@ -69,6 +61,12 @@ def experiment() -> None:
     show_default=True,
     help="For several comparisons: Holm (no false one), Benjamini-Hochberg (few among those found), or none.",
 )
+@click.option(
+    "--propensity",
+    metavar="COL",
+    help="Of a bandit: column with the probability by which each unit got its variant. Estimates are weighted by it.",
+)
+@click.option("--time", metavar="COL", help="With --propensity: the order of the choices; else that of the rows.")
 @json_option
 def analyze(
     file: Path,
@@ -83,6 +81,8 @@ def analyze(
     sequential: bool,
     days: float | None,
     correction: str,
+    propensity: str | None,
+    time: str | None,
     as_json: bool,
 ) -> None:
     """Compare the variants in FILE, CSV or Parquet: effects, intervals, and a verdict.
@@ -98,9 +98,16 @@ def analyze(
     from processors.experiments.metrics import parse
     from processors.experiments.report import Plan
 
+    if time and not propensity:
+        raise BadInput("--time goes with --propensity: only a bandit's choices need their order.")
     columns = columns_of(file)
-    for option, name in [("--unit", unit), ("--variant", variant), ("--cluster", cluster)] + [
-        ("--covariate", name) for name in covariates
+    for option, name in [
+        ("--unit", unit),
+        ("--variant", variant),
+        ("--cluster", cluster),
+        ("--propensity", propensity),
+        ("--time", time),
+        *(("--covariate", name) for name in covariates),
     ]:
         if name is not None and name not in columns:
             raise BadInput(f'{file} has no column "{name}" ({option}). Its columns are: {", ".join(columns)}.')
@@ -108,17 +115,20 @@ def analyze(
         asked = [parse(spec, columns) for spec in metrics]
         guards = [parse(spec, columns) for spec in guardrails]
         numbers = [name for metric in [*asked, *guards] for name in metric.columns] + list(covariates)
+        numbers += [propensity] if propensity else []
         plan = Plan(
             asked,
             guards,
-            _shares(split) if split else None,
+            shares_of(split) if split else None,
             control,
             covariates,
             "sequential" if sequential else "fixed",
             correction,  # type: ignore[arg-type]
             days=days,
+            propensity=propensity,
+            time=time,
         )
-        rows = read_rows(file, unit=unit, variant=variant, cluster=cluster, numbers=numbers)
+        rows = read_rows(file, unit=unit, variant=variant, cluster=cluster, numbers=numbers, time=time)
         report = analyze_rows(rows, plan)
     except BadData as error:
         raise BadInput(str(error)) from error
@@ -128,7 +138,7 @@ def analyze(
         _show(report)
 
 
-def _shares(text: str) -> dict[str, float]:
+def shares_of(text: str) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part in text.split(","):
         arm, equals, number = part.rpartition("=")
