@@ -1,6 +1,5 @@
 """Asking the warehouse: read only and within limits, with every refusal told as one sentence that says what to do."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from gateway.errors import BadInput, Unreachable
+from gateway.nearest import did_you_mean
+from gateway.silence import remedy
 from infra import warehouse
 from infra.settings import Settings
 from infra.warehouse.errors import BadSql
@@ -22,11 +23,13 @@ _FORMATS = {
 _OWN_FORMAT = re.compile(r"\s+FORMAT\s+(?!ASC\b|DESC\b)(\w+)\s*$", re.IGNORECASE)
 _PLACE = re.compile(r"failed at position \d+ \((?P<near>.*?)\)(?: \(line (?P<line>\d+), col (?P<column>\d+)\))?")
 _PREAMBLE = re.compile(r"(?:Code: \d+\. |DB::Exception: )*")
+_VALUE = re.compile(r"[Vv]alue (?P<value>.*?) cannot be parsed as (?P<kind>\S+) for query parameter '(?P<name>\w+)'")
 _NOBODY = re.compile("Failed to establish a new connection|Connection refused|timed out")
 _READS_ONLY = (
     "This reads only: the warehouse's rows come from the topics. No writes, no files, no other addresses; "
     "`headway rebuild TABLE` makes a table anew."
 )
+_INCOMPLETE = "The statement is not complete, or has something before its end that does not belong there."
 _LESS = "Ask for less: a shorter time (`WHERE _at > now() - INTERVAL 1 HOUR`), fewer columns, or an aggregate."
 
 
@@ -93,21 +96,26 @@ class Asker:
             return Unreachable("The warehouse has no tables yet: the sink makes them when the line comes up.")
         if code == 62:
             return BadInput(_syntax(text))
+        if code == 457 and (value := _VALUE.search(text)):
+            return BadInput(
+                f"{value['name']}={value['value']} is not accepted: it takes {_spoken_type(value['kind'])}."
+            )
         if code in (47, 60) and (unknown := re.search(r"identifier [`'](.+?)['`]", text)):
+            if unknown[1] == "FORMAT":  # the word after the statement, which we wrote
+                return BadInput(_INCOMPLETE)
             return BadInput(self._unknown("column" if code == 47 else "table", unknown[1], sql))
         if isinstance(found, BadSql):
             return BadInput(_PREAMBLE.sub("", str(found), count=1).split(" In scope ")[0])
         if _NOBODY.search(text):
-            remedy = "check clickhouse_url" if self._settings.clickhouse_url else "start the line with `headway up`"
-            return Unreachable(f"No ClickHouse answers at {self._settings.warehouse}; {remedy}.")
+            what = remedy(self._settings, "warehouse")
+            return Unreachable(f"No ClickHouse answers at {self._settings.warehouse}; {what}.")
         return found
 
     def _unknown(self, what: str, name: str, sql: str) -> str:
         known = self.names()
         asked = [columns for table, columns in known.items() if re.search(rf"\b{table}\b", sql)]
         choices = known if what == "table" else {column for columns in asked for column in columns}
-        near = difflib.get_close_matches(name.rpartition(".")[2], set(choices) - {name}, n=1)
-        meant = f"; did you mean {near[0]}?" if near else "."
+        meant = did_you_mean(name.rpartition(".")[2], choices)
         listed = "`headway sql --tables`" if what == "table" else "`headway sql --tables TABLE`"
         return f"There is no {what} {name}{meant} {listed} lists them."
 
@@ -128,6 +136,12 @@ def _refusal(text: str) -> str:
     return _READS_ONLY
 
 
+def _spoken_type(kind: str) -> str:
+    if kind.startswith("UInt"):
+        return "a whole number that is not negative"
+    return "a whole number" if kind.startswith("Int") else "a number" if kind.startswith("Float") else kind
+
+
 def _syntax(text: str) -> str:
     if "Multi-statements" in text:
         return "That is more than one statement: ask one at a time."
@@ -135,6 +149,6 @@ def _syntax(text: str) -> str:
     if place is None:
         return "That is no SQL that ClickHouse understands."
     if place["near"] in ("end of query", "FORMAT"):
-        return "The statement is not complete, or has something before its end that does not belong there."
+        return _INCOMPLETE
     where = f"line {place['line']}, column {place['column']}, " if place["line"] else ""
     return f"Syntax error at {where}near {place['near']!r}."

@@ -1,7 +1,10 @@
 """Task ids: UUIDv7, so that ids sort by time and a task's own id says where in the topics to start reading."""
 
 import secrets
+from collections.abc import Iterable
 from uuid import UUID, uuid5
+
+from gateway.errors import BadInput
 
 REDRIVES = UUID("6f1d3f5e-5b0c-4c7e-9f53-0f6f1a7b8c2d")
 """Name space of redriven tasks: the same dead letter always gives the same new task."""
@@ -22,6 +25,31 @@ def time_of(task_id: str) -> int | None:
     except ValueError:
         return None
     return (found.int >> 80) * 1000 if found.version == 7 else None
+
+
+PART_MIN = 4
+"""Characters that are taken for a part of an id: fewer are more likely a slip."""
+
+NAMED_MAX = 8
+"""Ids told when a part fits several."""
+
+
+def named(part: str, ids: Iterable[str], what: str) -> str | None:
+    """The one id that is `part`, or begins or ends with it; null when none does. Subtasks give way to their parent.
+
+    Raises `BadInput`, which lists them, when there are several.
+    """
+    known = set(ids)
+    if part in known:
+        return part
+    found = sorted(each for each in known if each.startswith(part) or each.endswith(part))
+    found = [each for each in found if each.rpartition(".")[0] not in found]
+    if len(part) < PART_MIN or not found:
+        return None
+    if len(found) > 1:
+        listed = ", ".join(found[:NAMED_MAX]) + (", …" if len(found) > NAMED_MAX else "")
+        raise BadInput(f"{part} is part of the ids of {len(found)} {what}s: {listed}. Give more of the one you mean.")
+    return found[0]
 
 
 def redrive_id(dead_letter_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Putting tasks and commands on their topics. A call returns when Kafka has them, or says which it does not have."""
+"""Putting tasks, commands and definitions on their topics. A call returns when Kafka has them, or says which not."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import TaskCommand, TaskSubmitted
+from schemas.events import AgentDefinition, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 30.0
@@ -40,6 +40,11 @@ class Sender:
         for partition in partitions:
             self._produce(topic, command["task_id"], command["task_id"], value, partition)
         self._confirm(len(partitions))
+
+    def define(self, definition: AgentDefinition) -> None:
+        agent_id = definition["agent_id"]
+        self._produce("agents.registry", agent_id, agent_id, encode("AgentDefinition", definition))
+        self._confirm(1)
 
     def _produce(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> None:
         def done(error: KafkaError | None, _message: Message) -> None:

@@ -1,6 +1,5 @@
 """From what a person typed, or a line of a JSON Lines file, to a TaskSubmitted; says what is wrong with it. Pure."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,11 +8,14 @@ from typing import Any
 
 from gateway.errors import BadInput
 from gateway.ids import new_task_id
+from gateway.nearest import did_you_mean
 from processors.admission import Limits, objection, oversize
 from schemas.codec import encode
 from schemas.events import TaskSubmitted
 
 INT_MAX = 2**31 - 1
+WRONG_MAX = 10
+"""Lines of a file that are told to be wrong; the others are counted."""
 DURATION_UNITS_US = {"ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 _NAME = re.compile(r"(?!@)[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
@@ -100,7 +102,9 @@ def task_from(fields: Mapping[str, Any], now_us: int, *, limits: Limits, where: 
     given: dict[str, Any] = {}
     for name, value in fields.items():
         if name not in FIELDS:
-            raise BadInput(f"{where}unknown field {name!r}{_nearest(name)}; a task has {', '.join(FIELDS)}.")
+            raise BadInput(
+                f"{where}there is no field {name}{did_you_mean(name, FIELDS)} A task has {', '.join(FIELDS)}."
+            )
         if value is None:
             continue
         try:
@@ -144,18 +148,29 @@ def _complete(given: Mapping[str, Any], now_us: int) -> TaskSubmitted:
 def tasks_from_lines(
     lines: Iterable[bytes], now_us: int, *, source: str, limits: Limits, defaults: Mapping[str, Any] | None = None
 ) -> list[TaskSubmitted]:
-    """The tasks of a JSON Lines file, blank lines left out. `defaults` fill in what a line does not say."""
+    """The tasks of a JSON Lines file, blank lines left out. `defaults` fill in what a line does not say.
+
+    Raises one `BadInput` about all lines that are not accepted.
+    """
     tasks: list[TaskSubmitted] = []
     seen: dict[str, int] = {}
+    wrong: list[str] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         where = f"{source}, line {number}: "
-        task = task_from({**(defaults or {}), **_object(line, where)}, now_us, limits=limits, where=where)
-        if task["task_id"] in seen:
-            raise BadInput(f"{where}task_id {task['task_id']!r} stands on line {seen[task['task_id']]} already.")
+        try:
+            task = task_from({**(defaults or {}), **_object(line, where)}, now_us, limits=limits, where=where)
+            if task["task_id"] in seen:
+                raise BadInput(f"{where}task_id {task['task_id']!r} stands on line {seen[task['task_id']]} already.")
+        except BadInput as error:
+            wrong.append(str(error))
+            continue
         seen[task["task_id"]] = number
         tasks.append(task)
+    if wrong:
+        more = [f"{len(wrong) - WRONG_MAX} more lines are not accepted."] if len(wrong) > WRONG_MAX else []
+        raise BadInput("\n".join(wrong[:WRONG_MAX] + more))
     if not tasks:
         raise BadInput(
             f'{source} holds no task; write one JSON object a line, such as {{"text": "Summarise the log"}}.'
@@ -172,11 +187,6 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInput(f'{where}holds {_short(value)}; write one JSON object a line, such as {{"text": "…"}}.')
     return value
-
-
-def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name, FIELDS, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _short(value: Any) -> str:

@@ -47,6 +47,15 @@ class Story:
     def status(self) -> str:
         return str(self.outcome["status"]) if self.outcome else "open"
 
+    @property
+    def waits_for(self) -> str | None:
+        """The agent in whose queue it is; null when it has ended, is not routed yet, or an instance has it."""
+        told = [(entry.record.name, entry.record.event) for entry in self.entries]
+        agent = next((event["agent_id"] for name, event in told if name == "RoutingDecision"), None)
+        ended = {event["attempt"] for name, event in told if name == "TaskResult" and event["kind"] != "step"}
+        given = {event["attempt"] for name, event in told if name == "TaskAssigned" and event["kind"] == "run"}
+        return None if self.outcome or given - ended else agent
+
 
 def time_of_event(event: dict[str, Any]) -> int:
     return next(int(event[name]) for name in TIME_FIELDS if event.get(name) is not None)

@@ -1,4 +1,5 @@
-"""What became of the tasks somebody waits for: a state machine fed with outcomes and progress. Pure.
+"""What became of the tasks somebody waits for: a state machine fed with outcomes, progress and the dispatcher's memory.
+Pure.
 
 A refused task was never accepted, so what the person who waits would do themselves is done for them: it is handed in
 again as a new task when `retry_after_ms` has passed, and the new task stands for the first one from then on.
@@ -11,6 +12,7 @@ from typing import Any
 
 from gateway.ids import new_task_id
 from gateway.record import Record
+from gateway.units import duration
 from schemas.events import TaskSubmitted
 
 RETRY_AFTER_MS = 5000
@@ -27,6 +29,10 @@ class Watched:
     again_at: int | None = None
     """When a refused task is handed in again [µs]; null when it is not refused."""
     refusals: int = 0
+    agent_id: str | None = None
+    """In whose queue it waits; null when it does not, or when nobody said so yet."""
+    crashes: int = 0
+    redos: int = 0
 
     @property
     def task_id(self) -> str:
@@ -61,7 +67,7 @@ class Watch:
             _progress(task, record.event)
         elif record.name == "TaskOutcome":
             self._outcome(task, record.event, now_us)
-        else:
+        elif record.name != "DispatchRecord" or not _dispatched(task, record.event):
             return None
         return task
 
@@ -91,7 +97,32 @@ class Watch:
         return renewed
 
 
+def _dispatched(task: Watched, memory: dict[str, Any]) -> bool:
+    """What the dispatcher knows of the task, where progress does not tell it; whether that is something."""
+    number = memory["attempt"]
+    lost, redone = memory["crashes"] > task.crashes, memory["redos"] > task.redos
+    task.crashes, task.redos = memory["crashes"], memory["redos"]
+    task.agent_id = memory["agent_id"] if memory["phase"] in ("queued", "delayed") else None
+    if memory["phase"] == "delayed":
+        pause = duration(memory["ready_at"] - memory["entered_at"])
+        task.doing = f"attempt {number} failed: {_cause(memory)}; retry in {pause}"
+    elif redone:
+        task.doing = f"attempt {number} was not good enough: {memory['feedback']}"
+    elif lost:
+        task.doing = f"attempt {number} was lost: {_cause(memory)}"
+    elif memory["phase"] == "queued":
+        task.doing = f"waits for {memory['agent_id']}"
+    else:
+        return False
+    return True
+
+
+def _cause(memory: dict[str, Any]) -> str:
+    return (memory["error"] or "for a reason not told").rstrip(".")
+
+
 def _progress(task: Watched, event: dict[str, Any]) -> None:
+    task.agent_id = None
     if event["kind"] == "started":
         task.doing = f"running on {event['instance_id']}"
     elif event["kind"] == "progress":

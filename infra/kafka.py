@@ -111,16 +111,16 @@ def ensure_topics(settings: Settings) -> list[str]:
 
 
 def read_all(
-    settings: Settings, topic: str, *, since_us: int | None = None, partition: int | None = None
+    settings: Settings, topic: str, *, since_us: int | None = None, partition: int | None = None, **over: Any
 ) -> Iterator[Message]:
     """Every committed record of `topic` from its start, or from a time (µs since the epoch), to its end as of the call.
 
-    `partition` None reads all of them.
+    `partition` None reads all of them. `over` as for `consumer`.
 
     Records of one partition come in their order. Raises `KafkaUnreachable` when records that must exist do not come.
     """
     # A short wait, for the end of a partition is seen by an answer without records.
-    reader = consumer(settings, f"headway-read-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50)
+    reader = consumer(settings, f"headway-read-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50, **over)
     try:
         ends = _assign(reader, settings, topic, since_us, partition)
         heard = time.monotonic()

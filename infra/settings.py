@@ -212,6 +212,20 @@ class Settings:
         100_000, "Newest tasks that the gateway has in memory; older ones it looks up in the warehouse."
     )
     gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
+    gateway_connections_max: int = _count(100, "Live connections (WebSocket and events) open at a time.")
+    gateway_connections_user_max: int = _count(5, "Live connections of one access token.")
+    gateway_subscriptions_max: int = _count(100, "Things that one live connection may be subscribed to.")
+    gateway_messages_per_s: float = _setting(
+        20.0, "Messages a second that a live client may send; five seconds' worth at once.", minimum=0.1
+    )
+    gateway_message_bytes_max: int = _setting(65_536, "Longest message of a live client (bytes).", minimum=256)
+    gateway_outbox_kb: int = _count(
+        64, "Messages (KiB) that wait for a live client that reads slowly; beyond that it is told them when it reads."
+    )
+    gateway_ring_mb: int = _count(
+        64, "Newest messages (MiB) in memory, for clients that were away shortly; older ones are read from Kafka."
+    )
+    gateway_live_tasks_max: int = _count(20_000, "Newest tasks that snapshots of live progress can show.")
 
     @property
     def bootstrap(self) -> str:

@@ -40,7 +40,7 @@ _RUN = re.compile(r"[一-鿿ァ-ヺー]+")
 """A run of kanji or katakana, which carry the content of a Japanese text."""
 _COMMON_WORDS = "that this with from have will what when them then there your please into about"
 _COMMON = frozenset(map(stem, _COMMON_WORDS.split()))
-_SKILLS = skill_lexicon(())
+_SKILLS = skill_lexicon({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ STRONG = 3
 """A word of this weight names the work itself. The one that governs the sentence (first in English, last in Japanese,
 where the verb ends it) counts `_GOVERNS` more."""
 _GOVERNS = 1
+_KEYWORD = 2
+"""What a keyword of an agent weighs for the agent's own kind of work, unless it is a word of more weight elsewhere."""
 
 _RANK = {skill: rank for rank, skill in enumerate(SKILL_WORDS)}
 _CODE_MARKS = ("```", "def ", "class ", "();", "=>", "#include", "SELECT ")
@@ -92,14 +94,18 @@ class Words:
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """A crude stem: `tests`, `testing` and `tested` meet in `test`. Only equality of stems means anything."""
+    """A crude stem: `tests`, `testing` and `tested` meet in `test`, `translate` and `translation` in `translat`.
+
+    Only equality of stems means anything.
+    """
     for ending in ("ing", "ed", "es", "s", "e"):
         rest = word[: -len(ending)]
         if not word.endswith(ending) or len(rest) < 3 or (ending == "s" and rest[-1] in "su"):
             continue
         doubled = ending in ("ing", "ed") and rest[-1] == rest[-2] and rest[-1] not in "lsz"
-        return rest[:-1] if len(rest) > 3 and (doubled or rest[-1] == "e") else rest
-    return word
+        word = rest[:-1] if len(rest) > 3 and (doubled or rest[-1] == "e") else rest
+        break
+    return word[:-3] if word.endswith("ation") and len(word) > 7 else word
 
 
 def read(text: str) -> Words:
@@ -114,6 +120,16 @@ def read(text: str) -> Words:
     return Words(tuple(dict.fromkeys(stems)), f" {' '.join(stems)} ", unspaced)
 
 
+def canonical(entry: str) -> str:
+    """The one spelling of a word or phrase for matching: its stems, or as it stands in scripts without spaces."""
+    text = unicodedata.normalize("NFKC", entry).lower().strip()
+    return text if is_unspaced(text) else " ".join(stem(token) for token in _TOKEN.findall(text))
+
+
+def is_unspaced(text: str) -> bool:
+    return any(letter > _LAST_SPACED_LETTER for letter in text)
+
+
 class Lexicon(Generic[T]):
     """Words and phrases, each standing for something; finds in one pass what a text has of them."""
 
@@ -122,14 +138,14 @@ class Lexicon(Generic[T]):
         self._phrases: dict[str, list[tuple[str, T]]] = {}
         self._unspaced: dict[str, list[T]] = {}
         for entry, meaning in entries:
-            text = unicodedata.normalize("NFKC", entry).lower().strip()
-            stems = [stem(token) for token in _TOKEN.findall(text)]
-            if any(letter > _LAST_SPACED_LETTER for letter in text):
-                self._unspaced.setdefault(text, []).append(meaning)
-            elif len(stems) == 1:
-                self._single.setdefault(stems[0], []).append(meaning)
-            elif stems:
-                self._phrases.setdefault(stems[0], []).append((f" {' '.join(stems)} ", meaning))
+            spelt = canonical(entry)
+            first, *more = spelt.split() or [""]
+            if is_unspaced(spelt):
+                self._unspaced.setdefault(spelt, []).append(meaning)
+            elif more:
+                self._phrases.setdefault(first, []).append((f" {spelt} ", meaning))
+            elif first:
+                self._single.setdefault(first, []).append(meaning)
 
     def find(self, words: Words) -> list[T]:
         """What the text has, in its order; words of scripts without spaces come last."""
@@ -152,44 +168,56 @@ class Lexicon(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SkillWord:
+    word: str
+    """In its canonical spelling."""
     skill: str
     weight: int
-    unspaced: bool
 
 
-def skill_lexicon(capabilities: Iterable[str]) -> Lexicon[SkillWord]:
-    """Words by kind of work. A capability that SKILL_WORDS does not have is recognised by its own name."""
-    entries = []
+def skill_lexicon(own: Mapping[str, Iterable[str]]) -> Lexicon[SkillWord]:
+    """Words by kind of work. `own`: further kinds, which agents name, each with the keywords that stand for it.
+
+    A kind of an agent's own is recognised by its name, and by its keywords as far as they say elsewhere what work is.
+    """
+    words: dict[tuple[str, str], tuple[str, SkillWord]] = {}
+    known: dict[str, int] = {}
+
+    def add(entry: str, skill: str, weight: int) -> None:
+        word = canonical(entry)
+        words[word, skill] = entry, SkillWord(word, skill, weight)
+
     for skill, listed in SKILL_WORDS.items():
-        for entry in listed.split():
-            word, weight = entry.split("=")
-            entries.append((word, SkillWord(skill, int(weight), word[0] > _LAST_SPACED_LETTER)))
-    for name in sorted(set(capabilities) - set(SKILL_WORDS)):
-        spelt = name.replace("_", " ")
-        entries.append((spelt, SkillWord(name, STRONG + _GOVERNS, spelt[:1] > _LAST_SPACED_LETTER)))
-    return Lexicon(entries)
+        for entry, _, weight in (each.partition("=") for each in listed.split()):
+            add(entry, skill, int(weight))
+            known[canonical(entry)] = max(int(weight), known.get(canonical(entry), 0))
+    for skill in sorted(own.keys() - SKILL_WORDS.keys()):
+        for keyword in own[skill]:
+            add(keyword, skill, max(_KEYWORD, known.get(canonical(keyword), 0)))
+        add(skill.replace("_", " "), skill, STRONG + _GOVERNS)  # last, for no keyword may weaken it
+    return Lexicon(words.values())
 
 
 def skill_points(found: Iterable[SkillWord]) -> dict[str, int]:
     """How strongly the words point to each kind of work."""
     points: dict[str, int] = {}
-    first = last = None
-    for word in found:
-        points[word.skill] = points.get(word.skill, 0) + word.weight
-        if word.weight >= STRONG:
-            if word.unspaced:
-                last = word.skill
-            elif first is None:
-                first = word.skill
-    governing = last or first
-    if governing:
-        points[governing] += _GOVERNS
+    strong: dict[str, list[str]] = {}
+    for each in found:
+        points[each.skill] = points.get(each.skill, 0) + each.weight
+        if each.weight >= STRONG:
+            strong.setdefault(each.word, []).append(each.skill)
+    if strong:
+        last = next(reversed(strong))
+        for skill in strong[last if is_unspaced(last) else next(iter(strong))]:
+            points[skill] += _GOVERNS
     return points
 
 
 def skill_of(points: Mapping[str, int]) -> str:
-    """The kind of work with most points; GENERAL when the best has only one, which any sentence may hold."""
-    best = max(points, key=lambda skill: (points[skill], -_RANK.get(skill, len(_RANK)), skill), default=GENERAL)
+    """The kind of work with most points; GENERAL when the best has only one, which any sentence may hold.
+
+    Of equals an agent's own kind goes first: somebody made it for this line.
+    """
+    best = max(points, key=lambda skill: (points[skill], -_RANK.get(skill, -1), skill), default=GENERAL)
     return best if points.get(best, 0) > 1 else GENERAL
 
 

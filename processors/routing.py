@@ -9,11 +9,22 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from processors.admission import Limits, objection
-from processors.features import GENERAL, Lexicon, Words, read, skill_lexicon, skill_of, skill_points, task_features
+from processors.features import (
+    GENERAL,
+    SKILL_WORDS,
+    Lexicon,
+    Words,
+    canonical,
+    read,
+    skill_lexicon,
+    skill_of,
+    skill_points,
+    task_features,
+)
 from processors.suitability import Agent, Case, Score, candidate, ranked, score
 from schemas.events import AgentDefinition, Candidate, PoolStatus, TaskSubmitted
 
-RULES = "rules/1"
+RULES = "rules/2"
 CLEAR_LEAD = 0.3
 """Lead over the second at which the choice counts as clear."""
 CANDIDATES_MAX = 16
@@ -70,13 +81,14 @@ class Index:
         for agent in self._agents.values():
             for skill in agent.capabilities:
                 self._by_skill.setdefault(skill, []).append(agent)
-        self._skills = skill_lexicon(self._by_skill)
+        self._skills = skill_lexicon(_own_kinds(alive))
         self._mentions = Lexicon(self._mentions_of(alive))
 
     def _mentions_of(self, alive: Iterable[AgentDefinition]) -> Iterable[tuple[str, _Mention]]:
         for definition in alive:
             agent = self._agents[definition["agent_id"]]
-            for word in dict.fromkeys(definition["keywords"]):
+            # Two spellings that one word of a text would match are one keyword.
+            for word in {canonical(word): word for word in reversed(definition["keywords"])}.values():
                 yield word, _Mention(agent, word, perspective=False)
             for word in dict.fromkeys(definition["perspectives"]):
                 yield word.replace("_", " "), _Mention(agent, word, perspective=True)
@@ -155,6 +167,19 @@ class Index:
 def skill_name(text: str) -> str:
     """The one spelling of a skill: `Code Review` and `code-review` are `code_review`."""
     return text.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _own_kinds(alive: Iterable[AgentDefinition]) -> dict[str, list[str]]:
+    """Kinds of work that are an agent's own, each with the keywords that stand for it.
+
+    Where an agent can also do a kind that the rules know, its keywords may be about that, so they stand for neither.
+    """
+    kinds: dict[str, list[str]] = {}
+    for definition in alive:
+        own = {skill_name(name) for name in definition["capabilities"]}
+        for skill in own - SKILL_WORDS.keys():
+            kinds.setdefault(skill, []).extend(definition["keywords"] if own.isdisjoint(SKILL_WORDS) else [])
+    return kinds
 
 
 def _choose(matches: list[Score], case: Case) -> Choice:

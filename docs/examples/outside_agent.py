@@ -113,6 +113,8 @@ class OutsideAgent:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"Usage: python {sys.argv[0]} HOST:PORT AGENT, as in 127.0.0.1:9392 shouter")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -6,11 +6,13 @@ from importlib import import_module
 import click
 
 from gateway.errors import GatewayError, Unreachable
+from gateway.nearest import did_you_mean
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("gateway.cli.stack", "Start the line on this machine."),
     "down": ("gateway.cli.stack", "Stop the line on this machine."),
     "status": ("gateway.cli.stack", "Show the processes of the line."),
+    "logs": ("gateway.cli.logs", "Show what the processes of the line wrote."),
     "demo": ("gateway.cli.demo", "Start the line, run a first batch of tasks, and report."),
     "submit": ("gateway.cli.submit", "Hand in one task, or many from a file."),
     "task": ("gateway.cli.tasks", "Tell the whole story of one task."),
@@ -19,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("gateway.cli.dlq", "Look at dead letters, and hand tasks in again."),
     "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
-    "agents": ("gateway.cli.line", "Show the agents, their instances and their load."),
+    "agents": ("gateway.cli.agents", "Show the agents, their instances and their load."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),
@@ -34,6 +36,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 class Commands(click.Group):
     """Imports the module of a command when it is wanted, and turns errors into a sentence and an exit code."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"There is no command {args[0]}{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -59,6 +68,7 @@ class Commands(click.Group):
 
 def _spoken(error: Exception) -> click.ClickException:
     """The error as one sentence with its exit code. One that nobody foresaw keeps its traceback: it is ours to mend."""
+    from gateway.cli.output import visible
     from infra.kafka import KafkaTrouble, KafkaUnreachable
     from infra.settings import BadSettings
     from infra.stack.errors import StackError
@@ -71,7 +81,7 @@ def _spoken(error: Exception) -> click.ClickException:
         code = error.exit_code
     if code is None:
         raise error
-    spoken = click.ClickException(str(error))
+    spoken = click.ClickException(visible(str(error)))
     spoken.exit_code = code
     return spoken
 

@@ -42,11 +42,20 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def form_of(form: str | None, as_json: bool, file: Path | None) -> str:
     if form is not None and as_json and form != "jsonl":
         raise BadInput(f"--json and --format {form} say two things; give one of them.")
-    named = file.suffix[1:] if file is not None and file.suffix[1:] in FORMATS else "table"
-    chosen = form or ("jsonl" if as_json else named)
-    if chosen == "parquet" and file is None:
+    chosen = form or ("jsonl" if as_json else _form_named(file))
+    if chosen == "parquet" and file is None and sys.stdout.isatty():
         raise BadInput("Parquet is bytes that no terminal shows: name a file with --output FILE.")
     return chosen
+
+
+def _form_named(file: Path | None) -> str:
+    """The format that a file's name ends in."""
+    ending = "" if file is None else file.suffix[1:].lower()
+    if ending in ("", "txt"):
+        return "table"
+    if ending not in FORMATS:
+        raise BadInput(f"{file} ends in none of {', '.join(FORMATS)}, txt: name the format with --format.")
+    return ending
 
 
 def hand_over(

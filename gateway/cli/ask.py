@@ -1,6 +1,5 @@
 """`headway ask`: the prepared questions, and whether the figure that answers one is in its normal range."""
 
-import difflib
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from gateway.cli.answering import form_of, format_options, hand_over
 from gateway.cli.grid import cell
 from gateway.cli.output import print_json, remark, table
 from gateway.errors import BadInput
+from gateway.nearest import did_you_mean
 from infra.settings import load_settings
 from infra.warehouse.questions import Question, questions
 
@@ -49,16 +49,13 @@ def _list(as_json: bool) -> None:
         rows = (
             [q.name, q.words, q.normal, " ".join(map("=".join, q.parameters.items()))] for q in questions().values()
         )
-        table(["name", "question", "normal", "--set"], rows)
+        table(["name", "question", "normal", "--set"], rows, giving=["--set", "question", "normal"], fold=True)
 
 
 def _found(name: str) -> Question:
     if name in questions():
         return questions()[name]
-    near = difflib.get_close_matches(name, questions(), n=1)
-    raise BadInput(
-        f"There is no question {name}{f'; did you mean {near[0]}?' if near else '.'} `headway ask` lists them."
-    )
+    raise BadInput(f"There is no question {name}{did_you_mean(name, questions())} `headway ask` lists them.")
 
 
 def _parameters(question: Question, values: tuple[str, ...]) -> dict[str, str]:

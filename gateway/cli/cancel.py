@@ -9,14 +9,14 @@ import click
 from gateway.cli.output import json_option, print_json, say
 from gateway.cli.submit import Duration
 from gateway.errors import GatewayError
-from gateway.history import Follower, find, reach
+from gateway.history import Follower, find, reach, whole_id
 from gateway.sending import Sender, now_us
 from infra.settings import load_settings
 from schemas.events import TaskCommand
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", metavar="ID")
 @click.option("--reason", default="", help="Why; kept in the task's outcome.")
 @click.option(
     "--wait", "wait_us", type=Duration(), default="5s", show_default=True, help="Wait this long for the outcome."
@@ -25,10 +25,13 @@ from schemas.events import TaskCommand
 def cancel(task_id: str, reason: str, wait_us: int, as_json: bool) -> None:
     """Stop a task wherever it is. Exit code 0 only when it is cancelled.
 
+    ID may be the beginning or the end of the task's id when no other has the same.
+
     Example: headway cancel 0192f3c4-7a1e-7b55-9d52-5a3c1f0e8b11 --reason "wrong branch"
     """
     settings = load_settings()
     reach(settings)
+    task_id = whole_id(settings, task_id)
     with Follower(settings, ["tasks.outcomes"]) as follower:
         if find(settings, "tasks.submitted", "TaskSubmitted", task_id) is None:
             raise GatewayError(f"No task {task_id} was ever handed in; `headway tasks` lists ids.")

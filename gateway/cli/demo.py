@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from gateway import proof
+from gateway.cli.logs import Tail
 from gateway.cli.output import remark, say, table
 from gateway.cli.verify import sentence
 from gateway.cli.waiting import STOPPED, wait_for
@@ -44,7 +45,7 @@ def demo(once: bool) -> None:
         if started_here and not once:
             # From here on Ctrl-C is the ordinary end, and no mishap.
             with suppress(KeyboardInterrupt):
-                say("\nThe line stays up until Ctrl-C.")
+                say("\nThe line stays up until Ctrl-C. What dies and starts again is told here.")
                 _stay(settings)
     if not good:
         sys.exit(1)
@@ -61,6 +62,8 @@ def _line(settings: Settings) -> Iterator[bool]:
     # A closed terminal and a polite kill must not leave the line behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+    # A shell that is no terminal starts what runs in the background deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _start(settings)
         yield True
@@ -78,7 +81,7 @@ def _leave(number: int, _frame: Any) -> NoReturn:
 def _start(settings: Settings) -> None:
     """Starts the line and tells of each process as it gets ready."""
     began = time.monotonic()
-    remark(f"Starting the line; its log is in {settings.state / 'log'}.")
+    remark(f"Starting the line; its logs are in {stack.logs(settings)}.")
     failures: list[Exception] = []
 
     def start() -> None:
@@ -107,8 +110,11 @@ def _tell_ready(settings: Settings, told: set[str], began: float) -> None:
 
 
 def _stay(settings: Settings) -> None:
-    """Until Ctrl-C, or until somebody else stops the line."""
+    """Until Ctrl-C, or until somebody else stops the line; what the supervisor does meanwhile is told."""
+    events = Tail(stack.logs(settings) / "stack.log")
     while stack.status(settings)["state"] != "stopped":
+        for line in events.new_lines():
+            remark(line)
         time.sleep(1)
 
 
@@ -121,8 +127,11 @@ def _run_batch(settings: Settings) -> bool:
     with Follower(settings, ["tasks.outcomes", "tasks.progress"]) as follower:
         sender = Sender(settings)
         sender.submit(batch)
-        remark(f"{len(batch)} tasks handed in.")
-        ended = wait_for(watch, follower, sender, limit_us=BATCH_LIMIT_S * 1_000_000)
+        items = sum(len(task["items"]) for task in batch)
+        remark(
+            f"{len(batch)} tasks handed in; one has {items} items, each a task of its own: {len(batch) + items} in all."
+        )
+        ended = wait_for(watch, follower, sender, settings, limit_us=BATCH_LIMIT_S * 1_000_000)
     sessions = {task["session_id"] for task in batch}
     outcomes = [
         record.event
@@ -147,11 +156,13 @@ def _run_batch(settings: Settings) -> bool:
 
 def _print_report(report: Report) -> None:
     say(
-        f"\n{report.tasks} tasks: " + ", ".join(f"{n} {status}" for status, n in report.by_status.items()), style="bold"
+        f"\n{report.tasks:,} tasks: " + ", ".join(f"{n:,} {status}" for status, n in report.by_status.items()),
+        style="bold",
     )
+    say("         (two end so on purpose: one expires, its deadline having passed; one fails, its agent not existing)")
     say(f"Start:   {_spread(report.to_start_us)} after the submission")
     say(f"Finish:  {_spread(report.to_finish_us)} after the submission, for those completed")
-    say(f"Again:   {report.retried} retried after an error, {report.redone} redone after a poor evaluation")
+    say(f"Again:   {report.retried:,} retried after an error, {report.redone:,} redone after a poor evaluation")
     say(f"Cost:    {money(report.cost_usd_micros)} for {report.tokens:,} tokens\n")
     table(
         ["agent", "tasks", "success", "mean run", "cost"],

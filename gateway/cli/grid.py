@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.asking import Answer
+from gateway.cli.output import in_line
 
 ROWS_MAX = 1_000
 """More is for a file, not for eyes."""
@@ -70,7 +71,7 @@ def cell(value: Any) -> str:
         text = "{" + ", ".join(f"{name}: {cell(part)}" for name, part in value.items()) + "}"
     else:
         text = str(value)
-    text = "".join(c if c.isprintable() else " " if c in "\n\t" else "�" for c in text[: _CELL_MAX + 1])
+    text = in_line(text[: _CELL_MAX + 1])
     return text if len(text) <= _CELL_MAX else text[: _CELL_MAX - 1] + "…"
 
 

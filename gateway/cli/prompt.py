@@ -28,7 +28,10 @@ KEYWORDS = """
 WELCOME = (
     "A statement ends with ; and may take several lines. tables [NAME] lists what there is; exit or Ctrl-D leaves."
 )
-_COMMAND = re.compile(r"\s*(?:(?P<leave>exit|quit|\\q)|(?P<help>help|\?)|tables(?:\s+(?P<name>\w+))?)\s*;?\s*", re.I)
+_COMMAND = re.compile(
+    r"\s*[\\.]?(?:(?P<leave>exit|quit|q)|(?P<help>help|h|\?)|(?:tables|dt?)(?:\s+(?P<name>\w+))?)\s*;?\s*", re.I
+)
+"""Also as other prompts spell them, with a `\\` or a dot before them."""
 
 
 def converse(asker: Asker, folder: Path, given: Input | None = None, shown: Output | None = None) -> None:

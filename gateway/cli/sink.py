@@ -56,8 +56,8 @@ def status(as_json: bool) -> None:
 def rebuild(name: str) -> None:
     """Make a table of the warehouse anew from its topics, while the line goes on.
 
-    Rows whose records the topics have forgotten are kept. A table of tasks brings their rollup along; `task_rollup` itself
-    is made anew from its tables.
+    Rows whose records the topics have forgotten are kept. A table of tasks brings their rollup along; `task_rollup`
+    itself is made anew from its tables.
 
     Example: headway rebuild task_outcome
     """

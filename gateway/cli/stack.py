@@ -1,12 +1,13 @@
 """`headway up`, `down`, `status`, `config`: the line on this machine."""
 
 import sys
+from typing import Any
 
 import click
 
 from gateway.cli.output import json_option, print_json, remark, say, table
 from infra import stack
-from infra.settings import explain_settings, load_settings
+from infra.settings import Settings, explain_settings, load_settings
 
 
 @click.command()
@@ -30,8 +31,12 @@ def down() -> None:
 
     Example: headway down
     """
-    was_running = stack.down(load_settings())
-    remark("The line has stopped." if was_running else "The line was not running.")
+    settings = load_settings()
+    if stack.down(settings):
+        remark("The line has stopped.")
+    else:
+        remark(f"No line was running here; its state would be in {settings.state.resolve()}.")
+        _tell_elsewhere(settings)
 
 
 @click.command()
@@ -41,15 +46,36 @@ def status(as_json: bool) -> None:
 
     Example: headway status --json
     """
-    found = stack.status(load_settings())
+    settings = load_settings()
+    found = stack.status(settings)
     if as_json:
         print_json(found)
     else:
-        say(f"The line is {found['state']}.")
-        rows = ([row["name"], row["pid"], row["state"], row["restarts"], row["rss_mb"]] for row in found["processes"])
-        table(["process", "pid", "state", "restarts", "MiB"], rows, right=["pid", "restarts", "MiB"])
+        _print_status(found, settings)
     if found["state"] != "ready":
         sys.exit(1)
+
+
+def _print_status(found: dict[str, Any], settings: Settings) -> None:
+    late = ", ".join(f"{row['name']} is {row['state']}" for row in found["processes"] if row["state"] != "ready")
+    if found["state"] == "stopped":
+        say(f"The line is stopped. Its state is in {settings.state.resolve()}; `headway up` starts it.")
+        _tell_elsewhere(settings)
+        return
+    say(f"The line is {found['state']}{f': {late}' if late else ''}.")
+    table(
+        ["process", "pid", "state", "restarts", "MiB"],
+        ([row["name"], row["pid"], row["state"], row["restarts"], row["rss_mb"]] for row in found["processes"]),
+        right=["pid", "restarts", "MiB"],
+        giving=["MiB", "restarts"],
+    )
+    remark(f"What they write: `headway logs NAME`, or {stack.logs(settings)}.")
+
+
+def _tell_elsewhere(settings: Settings) -> None:
+    other = stack.elsewhere(settings)
+    if other is not None:
+        remark(f"Another line answers at {settings.bootstrap}: its state is in {other}.")
 
 
 @click.command()
@@ -64,4 +90,4 @@ def config(as_json: bool) -> None:
         for setting in found:
             print_json(setting._asdict())
     else:
-        table(["setting", "value", "from", "meaning"], found)
+        table(["setting", "value", "from", "meaning"], found, giving=["meaning", "from"], fold=True)

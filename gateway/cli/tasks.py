@@ -1,18 +1,23 @@
 """`headway task` and `headway tasks`: one task's whole story, and the list of tasks, from the topics alone."""
 
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from gateway.alive import why_waiting
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.cli.submit import Duration
+from gateway.cli.waiting import conclude, followed, wait_for
 from gateway.errors import GatewayError
-from gateway.history import reach, read, since_of
+from gateway.history import Follower, find, newest_by_key, reach, read, since_of, whole_id
 from gateway.listing import STATES, Filter, Listing
-from gateway.sending import now_us
+from gateway.nearest import did_you_mean
+from gateway.sending import Sender, now_us
 from gateway.timeline import Story, story_of
 from gateway.units import duration, many, moment, short
-from infra.settings import load_settings
+from gateway.watching import Watch
+from infra.settings import Settings, load_settings
+from schemas.events import TaskSubmitted
 
 TELLING = (
     "tasks.submitted",
@@ -29,26 +34,52 @@ TELLING = (
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", metavar="ID")
 @click.option("--verbose", "-v", is_flag=True, help="Show the place of each event, and every candidate.")
+@click.option("--follow", "-f", is_flag=True, help="Wait for its outcome, as `headway submit --wait` does.")
 @json_option
-def task(task_id: str, verbose: bool, as_json: bool) -> None:
+def task(task_id: str, verbose: bool, follow: bool, as_json: bool) -> None:
     """Tell the whole story of one task: every event about it, and the waits between them.
 
+    ID may be the beginning or the end of the task's id when no other has the same.
+
+    \b
     Example: headway task 0192f3c4-7a1e-7b55-9d52-5a3c1f0e8b11 --verbose
+    Example: headway task 5a3c1f0e8b11 --follow
     """
     settings = load_settings()
     reach(settings)
+    task_id = whole_id(settings, task_id)
+    if follow:
+        _follow(settings, task_id, as_json)
+        return
     since = since_of(task_id)
     story = story_of(
         task_id, (r for topic in TELLING for r in read(settings, topic, since_us=since, containing=task_id))
     )
     if not story.entries:
-        raise GatewayError(f"No topic has an event of task {task_id}; is the id whole? `headway tasks` lists ids.")
+        raise GatewayError(f"No topic has an event of task {task_id}; `headway tasks` lists ids.")
     if as_json:
         print_json(_story_as_json(story))
-    else:
-        _print_story(story, verbose)
+        return
+    _print_story(story, verbose)
+    silent = why_waiting(settings, story.waits_for, now_us()) if story.waits_for else None
+    if silent:
+        say(f"It {silent}.", style="yellow")
+
+
+def _follow(settings: Settings, task_id: str, as_json: bool) -> None:
+    submitted = find(settings, "tasks.submitted", "TaskSubmitted", task_id)
+    if submitted is None:
+        raise GatewayError(f"No task {task_id} was handed in; `headway tasks` lists ids.")
+    watch = Watch(resubmit=False)
+    watch.add([cast(TaskSubmitted, submitted)])
+    with Follower(settings, followed(1)) as follower:
+        for topic in ("dispatch.log", "tasks.progress", "tasks.outcomes"):
+            for record in read(settings, topic, since_us=since_of(task_id), containing=task_id):
+                watch.see(record, now_us())
+        ended = wait_for(watch, follower, Sender(settings), settings)
+    conclude(watch, as_json=as_json, ended=ended)
 
 
 def _print_story(story: Story, verbose: bool) -> None:
@@ -120,7 +151,7 @@ def _story_as_json(story: Story) -> dict[str, Any]:
 def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
     """List tasks, newest first.
 
-    Example: headway tasks --state open --agent coder --since 2h
+    Example: headway tasks --state open --agent code-writer --since 2h
     """
     settings = load_settings()
     reach(settings)
@@ -135,7 +166,7 @@ def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
             print_json(row._asdict())
         return
     table(
-        ["task", "state", "agent", "tenant", "pri", "waited", "ran", "text"],
+        ["task", "state", "agent", "tenant", "pri", "handed in", "waited", "ran", "text"],
         (
             [
                 row.task_id,
@@ -143,13 +174,23 @@ def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
                 row.agent_id,
                 row.tenant_id,
                 row.priority,
+                f"{duration(now - row.submitted_at)} ago",
                 duration(row.waited_us(now)),
                 None if (ran := row.ran_us(now)) is None else duration(ran),
                 short(row.text, 40),
             ]
             for row in found[:limit]
         ),
-        right=["pri", "waited", "ran"],
+        right=["pri", "handed in", "waited", "ran"],
+        giving=["tenant", "pri", "waited", "ran", "text", "handed in"],
     )
     more = f", {len(found) - limit} more with --limit" if len(found) > limit else ""
     remark(f"{many(len(found), 'task')} in the last {duration(since)}{more}.")
+    if not found and (agent := options["agent"]):
+        _tell_unknown(settings, agent)
+
+
+def _tell_unknown(settings: Settings, agent: str) -> None:
+    known = {d["agent_id"] for d in newest_by_key(settings, "agents.registry").values() if not d["removed"]}
+    if agent not in known:
+        remark(f"There is no agent {agent}{did_you_mean(agent, known)} `headway agents` lists them.")

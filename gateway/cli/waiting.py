@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any, Protocol, Self
 
 from rich.console import Group
@@ -9,17 +10,25 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from gateway.cli.output import STATUS_STYLES, print_json, remark, remarks, say
+from gateway.alive import why_waiting
+from gateway.cli.output import STATUS_STYLES, in_line, print_json, remark, remarks, say
 from gateway.history import Follower
 from gateway.sending import Sender, now_us
-from gateway.units import duration, money, short
+from gateway.units import duration, many, money, short
 from gateway.watching import Watch, Watched
+from infra.kafka import KafkaTrouble
+from infra.settings import Settings
 
 FEW = 8
 """Tasks that get a line each."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
+
+SILENT_S = 5.0
+"""A task that waits this long is asked after: perhaps nobody is there to take it."""
+
+POLL_S = 0.2
 
 
 class Display(Protocol):
@@ -45,7 +54,8 @@ class Lines:
     def show(self, watch: Watch, changed: list[Watched]) -> None:
         if self._few:
             for task in changed:
-                if self._told.get(id(task)) != task.doing:
+                # The end of the last is told by `conclude`.
+                if self._told.get(id(task)) != task.doing and watch.open:
                     self._told[id(task)] = task.doing
                     remark(f"{task.task_id} {task.doing}")
         elif (tenths := 10 * watch.counts.total() // len(watch.tasks)) > self._tenths:
@@ -76,8 +86,9 @@ class TaskLines:
     def _line(self, task: Watched) -> Text:
         style = STATUS_STYLES.get(task.doing, "")
         line = Text(f"{task.task_id[-12:]} ", style="dim")
-        line.append(f"{short(task.doing, 60)} ", style=style)
-        return line.append(short(task.submission["text"], 50), style="dim")
+        line.append(f"{in_line(task.doing)}  ", style=style)
+        line.append(in_line(short(task.submission["text"], 50)), style="dim")
+        return line
 
 
 class Bar:
@@ -115,22 +126,44 @@ def display_for(watch: Watch) -> Display:
     return TaskLines(watch) if len(watch.tasks) <= FEW else Bar(watch)
 
 
-def wait_for(watch: Watch, follower: Follower, sender: Sender, *, limit_us: int | None = None) -> bool:
+def followed(count: int) -> list[str]:
+    """The topics that `wait_for` wants followed. Only of a few tasks it is told what the dispatcher does with them."""
+    return ["tasks.outcomes", "tasks.progress", *(["dispatch.log"] if count <= FEW else [])]
+
+
+def wait_for(
+    watch: Watch, follower: Follower, sender: Sender, settings: Settings, *, limit_us: int | None = None
+) -> bool:
     """Follows the tasks until all have their outcome; false when the limit came first. Ctrl-C ends the command."""
     until = None if limit_us is None else time.monotonic() + limit_us / 1_000_000
+    ask_at = time.monotonic() + SILENT_S
     try:
         with display_for(watch) as display:
             while watch.open:
                 if until is not None and time.monotonic() > until:
                     return False
                 now = now_us()
-                changed = [watch.see(record, now) for record in follower.poll(0.2)]
+                changed = [watch.see(record, now) for record in follower.poll(POLL_S)]
+                if time.monotonic() > ask_at and len(watch.tasks) <= FEW:
+                    changed += _ask_after(watch, settings, now)
+                    ask_at = time.monotonic() + 2 * SILENT_S
                 _hand_in_again(watch, sender, now)
                 display.show(watch, [task for task in changed if task is not None])
     except KeyboardInterrupt:
         remark(f"Stopped waiting; {watch.open} of {len(watch.tasks)} tasks go on. `headway tasks` shows them.")
         sys.exit(STOPPED)
     return True
+
+
+def _ask_after(watch: Watch, settings: Settings, now: int) -> list[Watched]:
+    """Tasks in the queue of an agent that nobody runs, which now say so."""
+    changed = []
+    with suppress(KafkaTrouble):  # asked after again when Kafka is back
+        for task in watch.tasks.values():
+            if task.agent_id and task.outcome is None and (reason := why_waiting(settings, task.agent_id, now)):
+                task.doing = reason
+                changed.append(task)
+    return changed
 
 
 def _hand_in_again(watch: Watch, sender: Sender, now: int) -> None:
@@ -152,13 +185,10 @@ def conclude(watch: Watch, *, as_json: bool, ended: bool) -> None:
             print_json(_as_json(task))
     elif len(tasks) == 1:
         _print_one(tasks[0])
-    elif len(tasks) <= FEW:
+    else:
         for task in tasks:
             say(f"{task.task_id} {task.doing}: {short(_said(task), 200)}")
-    if not as_json and len(tasks) > 1:
-        remark(f"{len(tasks)} tasks{_counts(watch)}")
-        for task in [t for t in tasks if t.outcome and t.outcome["status"] != "completed"][:FEW]:
-            remark(f"{task.task_id} {task.doing}: {short(_said(task), 200)}")
+        remark(f"{many(len(tasks), 'task')}{_counts(watch)}.")
     if not ended:
         remark(f"{watch.open} still open after the time to wait; they go on. See `headway task ID`.")
     if not watch.all_completed:
@@ -170,6 +200,7 @@ def _print_one(task: Watched) -> None:
     outcome = task.outcome
     if outcome is None:
         say(task.task_id)
+        remark(f"{task.task_id} {task.doing}")
         return
     took = duration(outcome["finished_at"] - outcome["submitted_at"])
     agent = f" by {outcome['agent_id']}" if outcome["agent_id"] else ""
@@ -190,4 +221,4 @@ def _as_json(task: Watched) -> dict[str, Any]:
 
 
 def _counts(watch: Watch) -> str:
-    return "".join(f", {count} {status}" for status, count in watch.counts.most_common())
+    return "".join(f", {count:,} {status}" for status, count in watch.counts.most_common())

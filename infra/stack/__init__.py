@@ -10,12 +10,13 @@ from typing import IO, Any
 
 from infra.settings import Settings, as_env
 from infra.stack import plan, record
-from infra.stack.child import STOPPED
+from infra.stack.child import READY, STOPPED
 from infra.stack.errors import AlreadyRunning, StackError
 from infra.stack.supervisor import Supervisor
 
-__all__ = ["AlreadyRunning", "StackError", "down", "status", "up"]
+__all__ = ["AlreadyRunning", "StackError", "down", "elsewhere", "logs", "status", "up"]
 
+RECOVERING = "recovering"
 DETACHED_S = 150.0  # for a first start with slow disks; 10 s are usual
 STOP_EXTRA_S = 45.0  # beyond drain_s: the bounds of all processes together
 
@@ -27,6 +28,8 @@ def up(settings: Settings, detach: bool = False, on_ready: Callable[[], None] | 
     has stopped; `on_ready` is called in a thread once all is ready. Detached it returns as soon as all is ready.
     Raises `AlreadyRunning`, or `StackError` with the last lines of what failed; nothing is left running then.
     """
+    if not settings.state.exists():
+        plan.check_ports(settings)  # before there is a folder, which would stay behind a refusal
     if detach:
         _up_detached(settings)
     else:
@@ -35,6 +38,8 @@ def up(settings: Settings, detach: bool = False, on_ready: Callable[[], None] | 
 
 def down(settings: Settings) -> bool:
     """Stop the line, services first, and wait until nothing of it runs. False when it was not running."""
+    if not settings.state.exists():
+        return False
     running = _supervisor(settings)
     if running is not None:
         running.terminate()
@@ -51,8 +56,9 @@ def down(settings: Settings) -> bool:
 def status(settings: Settings) -> dict[str, Any]:
     """{"state", "pid", "processes": [{"name", "pid", "state", "restarts", "rss_mb"}]} of the line in this state folder.
 
-    state of the line: starting, ready, stopping or stopped. State of a process: starting (runs, does not answer yet),
-    ready (answers), restarting (died, waits for its next start), stopped.
+    state of the line: starting, ready (all processes are), recovering (one of them starts again), stopping or stopped.
+    State of a process: starting (runs, does not answer yet), ready (answers), restarting (died, waits for its next
+    start), stopped.
     """
     running = _supervisor(settings)
     found = record.read(settings) if running else None
@@ -60,7 +66,20 @@ def status(settings: Settings) -> dict[str, Any]:
         names = plan.names(settings)
         rows = [{"name": name, "pid": None, "state": STOPPED, "restarts": 0, "rss_mb": 0.0} for name in names]
         return {"state": STOPPED, "pid": None, "processes": rows}
-    return {"state": found["state"], "pid": running.pid, "processes": [_shown(row) for row in found["processes"]]}
+    rows = [_shown(row) for row in found["processes"]]
+    whole = all(row["state"] == READY for row in rows)
+    state = RECOVERING if found["state"] == READY and not whole else found["state"]
+    return {"state": state, "pid": running.pid, "processes": rows}
+
+
+def elsewhere(settings: Settings) -> Path | None:
+    """The state folder of another line that holds the ports of these settings."""
+    return plan.holding_line(plan.taken_ports(settings))
+
+
+def logs(settings: Settings) -> Path:
+    """The folder of the log files, one a process (`kafka.log`), and `stack.log` with what the supervisor did."""
+    return record.logs(settings)
 
 
 def supervise(settings: Settings) -> None:

@@ -20,8 +20,11 @@ CLOCK_SLACK_S = 2.0  # the creation time moves by this much when the system cloc
 GONE_S = 10.0
 
 
+FILE = "stack.json"
+
+
 def path(settings: Settings) -> Path:
-    return settings.state / "stack.json"
+    return settings.state / FILE
 
 
 def logs(settings: Settings) -> Path:
@@ -57,8 +60,13 @@ def write(settings: Settings, state: str, processes: list[dict[str, Any]], error
 
 
 def read(settings: Settings) -> dict[str, Any] | None:
+    return read_in(settings.state)
+
+
+def read_in(folder: Path) -> dict[str, Any] | None:
+    """The record of a state folder, of whichever line."""
     try:
-        record = json.loads(path(settings).read_text())
+        record = json.loads((folder / FILE).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     return record if isinstance(record, dict) else None

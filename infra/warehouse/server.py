@@ -197,6 +197,11 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One who has gone away without waiting for the answer is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 def serve(folder: Path, port: int) -> None:
     """Until SIGTERM or SIGINT."""

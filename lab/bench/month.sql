@@ -34,10 +34,11 @@ SELECT 'tasks.submitted', session_partition, n, submitted_at, session_id, task_i
 FROM month_task;
 
 INSERT INTO routing_decision (_topic, _partition, _offset, _at, _key, event_id, task_id, session_id, tenant_id, decided_at,
-  agent_id, pool, skill, complexity, confidence, propensity, router, reason, candidates, task)
+  agent_id, pool, skill, complexity, confidence, propensity, router, reason, candidates, task, exposures)
 SELECT 'routing.decisions', pool_partition, n, decided_at, agent_id, concat(task_id, '/0/decided'), task_id, session_id, tenant_id, decided_at,
   agent_id, agent_id, skill, quality, 1 - quality / 2, 1, router, concat('agent ', agent_id, ' fits best: ', skill),
-  [(agent_id, 0.8, 'it can do it'), ('agent-fallback', 0.2, 'it takes what is left')], chance_hex
+  [(agent_id, 0.8, 'it can do it'), ('agent-fallback', 0.2, 'it takes what is left')], chance_hex,
+  [('of-the-month', if(cityHash64(task_id) % 2 = 0, 'control', 'b'), task_id, 0.5)]
 FROM month_task;
 
 INSERT INTO task_assigned (_topic, _partition, _offset, _at, _key, event_id, task_id, session_id, tenant_id, kind, attempt,

@@ -9,7 +9,7 @@ import click
 from infra.settings import Settings
 from lab.chaos.campaign import Campaign, RoundResult
 from lab.chaos.plan import campaign, outage
-from lab.chaos.summary import page, passed, table
+from lab.chaos.summary import outage_page, page, passed, table
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import OwnLine, own_settings, running
 
@@ -65,8 +65,10 @@ def main(
     keep(RESULTS, {title: {"passed": passed(results), **about, "rounds": [asdict(result) for result in results]}})
     if docs:
         command = f"python -m lab.chaos --rounds {rounds} --tasks {count} --rate {rate:g} --seed {seed}"
-        command += f" --outage {outage_s:g}" if outage_s else " --stored" * stored
-        write_section(title, page(results, about, f"{command} --processes {processes}"))
+        command += " --stored" * stored
+        command = f"python -m lab.chaos --outage {outage_s:g} --rate {rate:g} --seed {seed}" if outage_s else command
+        write = outage_page if outage_s else page
+        write_section(title, write(results, about, f"{command} --processes {processes}"))
     sys.exit(0 if passed(results) else 1)
 
 

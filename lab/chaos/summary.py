@@ -29,7 +29,6 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
     total = sum(result.tasks for result in results)
     strikes = sum(len(result.strikes) for result in results)
     lost, duplicated, stuck = (sum(map(len, column)) for column in _troubles(results))
-    outages = [strike for result in results for strike in result.strikes if strike.fault.kind == "outage"]
     lines = [
         f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}.",
         "",
@@ -39,7 +38,6 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
         f"working again; at most {RECOVERY_BAR_S:.0f} s are allowed.",
         "",
         *_account(results),
-        *(f"Tasks that ended in the {s.fault.pause_s:.0f} s without {s.fault.target}: {s.ended:,}." for s in outages),
         "",
         "| process | harm | times | median s | longest s |",
         "|---|---|--:|--:|--:|",
@@ -48,6 +46,22 @@ def page(results: Sequence[RoundResult], about: Mapping[str, str], command: str)
         seen = [s for s in seconds if s is not None]
         worst = f"{max(seen):.1f}" if len(seen) == len(seconds) else "never"
         lines.append(f"| {target} | {kind} | {len(seconds)} | {median(seen) if seen else 0:.1f} | {worst} |")
+    return "\n".join(lines)
+
+
+def outage_page(results: Sequence[RoundResult], about: Mapping[str, str], command: str) -> str:
+    (result,) = results
+    (strike,) = result.strikes
+    lines = [
+        f"`{command}` on {about['date']}, commit {about['commit']}, {about['machine']}.",
+        "",
+        f"{result.tasks:,} tasks handed in: **{len(result.lost)} lost, {len(result.duplicated)} duplicated, "
+        f"{len(result.stuck)} stuck**. In the {strike.fault.pause_s:.0f} s without {strike.fault.target} "
+        f"{strike.ended:,} tasks and items ended; {result.stored_s:.0f} s after the last outcome all was stored and "
+        "counted.",
+        "",
+        *_account(results),
+    ]
     return "\n".join(lines)
 
 

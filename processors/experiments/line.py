@@ -67,10 +67,10 @@ def rows_of(experiment: Experiment, tasks: Tasks) -> Rows:
     columns = {**tasks.columns, PROPENSITY: tasks.propensity, DECIDED_AT: tasks.at.astype(np.float64)}
     return Rows(
         tuple(live_arms(experiment)),
-        _codes(tasks.unit),
+        codes(tasks.unit),
         tasks.arm,
         columns,
-        _codes(tasks.clusters[cluster]) if cluster else None,
+        codes(tasks.clusters[cluster]) if cluster else None,
     )
 
 
@@ -231,6 +231,6 @@ def _figures(report: Report) -> list[ArmFigure]:
     return found
 
 
-def _codes(hashes: NDArray[Any]) -> Ints:
+def codes(hashes: NDArray[Any]) -> Ints:
     """Numbers from 0 in place of hashes."""
     return np.unique(hashes, return_inverse=True)[1].astype(np.int64)

@@ -200,6 +200,51 @@ def test_the_wait_has_a_limit_of_its_own(headway: Headway, nobody: str) -> None:
     headway("cancel", left["task_id"])
 
 
+def test_a_proof_that_waited_in_vain_says_so(headway: Headway, nobody: str) -> None:
+    task_id = headway("submit", "Wait", "--agent", nobody).strip()
+    (verdict,) = headway.json("verify", "--wait", "1s", code=1)
+    assert (verdict["open"], verdict["lost"]) == (1, 0)
+    headway("cancel", task_id)
+
+
+def test_a_part_of_an_id_names_its_task(headway: Headway) -> None:
+    task_id = headway("submit", "Translate part").strip()
+    (ended,) = headway.json("task", task_id[-12:], "--follow")
+    assert (ended["task_id"], ended["status"]) == (task_id, "completed")
+    assert headway.json("task", task_id[:-2])[0]["task_id"] == task_id
+    assert headway.json("cancel", task_id[-12:], code=1)[0]["task_id"] == task_id
+
+
+def test_an_id_used_before_tells_whose_text_counts_and_keeps_to_its_session(headway: Headway) -> None:
+    headway("submit", "Translate one", "--id", "cli-again", "--wait")
+    again = headway.start("submit", "Translate two", "--id", "cli-again", "--wait")
+    answer, said = again.communicate(timeout=20)
+    assert "handed in before with another text" in said and "Translate one" in answer
+    assert "in session cli-again" in headway("submit", "x", "--id", "cli-again", "--session", "other", code=2)
+
+
+def test_a_task_for_an_agent_that_is_gone_says_so_until_the_agent_is_taken_out(headway: Headway, nobody: str) -> None:
+    waiting = headway.start("submit", "Wait", "--agent", nobody, "--wait", "--timeout-wait", "8s")
+    answer, said = waiting.communicate(timeout=30)
+    assert (waiting.returncode, f"waits: no instance of {nobody} is alive" in said) == (1, True)
+    task_id = answer.strip()
+    assert f"no instance of {nobody} is alive" in headway("task", task_id)
+    headway("cancel", task_id)
+    assert "runner        external" in headway("agents", "show", nobody)
+    assert "is defined by a file" in headway("agents", "remove", "code-writer", code=1)
+    assert headway("agents", "publish") == "Nothing has changed.\n"
+
+
+def test_who_waits_waits_for_a_broker_that_is_restarted(headway: Headway, line: Settings) -> None:
+    def broker() -> int:
+        return next(int(row["pid"] or 0) for row in stack.status(line)["processes"] if row["name"] == "kafka")
+
+    for words in (["verify", "--wait", "60s"], ["submit", "Translate on", "--id", "cli-through", "--wait"]):
+        os.kill(broker(), signal.SIGKILL)
+        until(lambda: stack.status(line)["state"] == "recovering", 5, "the broker is missed")
+        headway(*words)
+
+
 def test_a_dead_letter_is_shown_and_redriven_once(headway: Headway) -> None:
     hopeless = ["submit", "Run the tests", "--agent", "test-runner", "--timeout", "1ms", "--retries", "0", "--wait"]
     (dead,) = headway.json(*hopeless, code=1)
@@ -208,7 +253,9 @@ def test_a_dead_letter_is_shown_and_redriven_once(headway: Headway) -> None:
     (letter,) = headway.json("dlq", "show", dead["task_id"])
     assert letter["task"]["text"] == "Run the tests"
     (first,) = headway.json("dlq", "redrive", dead["task_id"])
-    (second,) = headway.json("dlq", "redrive", dead["task_id"])
+    (second,) = headway.json("dlq", "redrive", dead["task_id"][-12:])
+    assert "was handed in again at" in headway("dlq", "redrive", dead["task_id"])
+    assert headway.json("dlq", "show", dead["task_id"])[0]["redriven_at"]
     assert first == second == {"task_id": letter["redrive_id"], "redrive_of": dead["task_id"]}
 
     def outcomes() -> int:
@@ -247,6 +294,12 @@ def test_agents_and_topics_show_the_line_at_work(headway: Headway) -> None:
     assert topics["tasks.submitted"]["end_offsets"] > 0
     assert set(topics["routing.decisions"]["behind"]) == {"dispatcher"}
     assert "tasks.outcomes" in headway("topics")
+
+
+def test_an_outside_agent_that_is_gone_can_be_taken_out(headway: Headway, nobody: str) -> None:
+    assert headway("agents", "remove", nobody) == f"{nobody} is taken out.\n"
+    assert nobody not in {agent["agent_id"] for agent in headway.json("agents")}
+    assert "There is no agent nobody." in headway("agents", "remove", nobody, code=1)
 
 
 def test_status_is_for_scripts_too(headway: Headway) -> None:

@@ -64,7 +64,10 @@ def test_parameters_are_set_by_name(ask):
         (["mean_wai"], "There is no question mean_wai; did you mean mean_wait? `headway ask` lists them."),
         (["mean_wait", "--set", "days=2"], "--set days=2 is not accepted; mean_wait takes hours"),
         (["mean_wait", "--set", "hours"], "--set hours is not accepted"),
-        (["mean_wait", "--set", "hours=soon"], "hours"),
+        (
+            ["mean_wait", "--set", "hours=soon"],
+            "hours=soon is not accepted: it takes a whole number that is not negative.",
+        ),
         (["--format", "csv"], "Name a question"),
     ],
 )

@@ -12,7 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import COMMANDS, headway
+from gateway.cli.submit import with_own_ids
+from gateway.submission import tasks_from_lines
 from lab.ports import free_ports
+from processors.admission import Limits
 
 HELP_S = 0.4
 
@@ -116,7 +119,10 @@ def test_an_outside_broker_is_named_as_such(call: CliRunner, monkeypatch: pytest
         (["submit", "--file", ".", "--id", "t"], "--id names one task"),
         (["dlq", "redrive"], "Name one dead letter, or give --all."),
         (["tasks", "--state", "lost"], "'lost' is not one of"),
-        (["nonsense"], "No such command 'nonsense'"),
+        (["submit", "x", "--timeout", "0s"], "'0s' is not accepted; it takes 1 ms at least."),
+        (["submit", "- tidy the shed"], "A text that begins with - needs -- before it"),
+        (["nonsense"], "There is no command nonsense.\n"),
+        (["submt", "x"], "There is no command submt; did you mean submit?"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else None,
 )
@@ -131,6 +137,26 @@ def test_a_bad_line_of_a_file_is_told_before_anything_else(call: CliRunner) -> N
     result = invoke(call, "submit", "-", stdin='{"text": "a"}\n{"text": "b", "priority": 99}\n')
     assert result.exit_code == 2
     assert "stdin, line 2: priority = 99 is not accepted" in result.output
+
+
+def test_all_bad_lines_of_a_file_are_told_up_to_a_bound(call: CliRunner) -> None:
+    lines = ['{"text": "a"}', "{", *['{"text": ""}'] * 20]
+    said = invoke(call, "submit", "-", stdin="\n".join(lines)).output
+    assert "stdin, line 2: not valid JSON" in said
+    assert "stdin, line 11: text" in said and "line 12" not in said
+    assert "11 more lines are not accepted." in said
+
+
+def test_errors_write_out_what_a_terminal_would_obey(call: CliRunner) -> None:
+    result = invoke(call, "submit", "--file", "no\x1b[2Jfile")
+    assert (result.exit_code, "\x1b" in result.output, r"no\x1b[2Jfile" in result.output) == (2, False, True)
+
+
+def test_only_ids_that_were_chosen_can_have_been_used_before(tmp_path: Path) -> None:
+    now = 1_790_000_000_123_456
+    lines = [b'{"text": "a"}', b'{"text": "b", "task_id": "mine"}']
+    tasks = tasks_from_lines(lines, now, source="f", limits=Limits())
+    assert list(with_own_ids(tasks)) == ["mine"]
 
 
 def test_a_bad_setting_is_told_in_a_sentence(call: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +180,19 @@ def test_a_line_that_does_not_run_is_shown_as_such(call: CliRunner) -> None:
     assert result.exit_code == 1
     assert "The line is stopped." in result.output
     assert invoke(call, "down").exit_code == 0
+    assert not Path(".headway").exists()
+
+
+def test_logs_are_named_and_shown_to_their_end(call: CliRunner) -> None:
+    assert "no line has run here yet" in invoke(call, "logs").output
+    folder = Path(".headway/log")
+    folder.mkdir(parents=True)
+    (folder / "router-0.log").write_text("".join(f"line {i}\n" for i in range(30)) + "half a li")
+    (folder / "stack.log").write_text("router-0 was killed\n")
+    assert invoke(call, "logs", "router-0", "-n", "2").output == "line 28\nline 29\n"
+    assert invoke(call, "logs").output == "router-0 was killed\n"
+    said = invoke(call, "logs", "routr-0")
+    assert (said.exit_code, "did you mean router-0?" in said.output) == (1, True)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -174,3 +174,11 @@ def test_nested_and_dated_columns_are_refused(call: CliRunner) -> None:
         headway, ["experiment", "analyze", "a.parquet", *["--unit", "m", "--variant", "arm", "--metric", "d"]]
     )
     assert found.exit_code == 2
+
+
+def test_guardrails_are_told_in_words(call: CliRunner) -> None:
+    table = columns() | {"errors": [float(arm == "b") + i % 2 for i, arm in enumerate(columns()["arm"])]}
+    parquet.write_table(pa.table(table), "a.parquet")
+    said = analyze(call, "a.parquet", "--metric", "spend", "--guardrail", "errors:mean:lower").output
+    assert 'Guardrail errors: "b" +1' in said
+    assert "worse, stop it" in said

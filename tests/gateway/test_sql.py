@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -184,6 +187,8 @@ def test_an_answer_without_end_is_refused(sql):
         ("SELECT (1", "The statement is not complete"),
         ("SELECT coun(1)", "Function with name `coun` does not exist. Maybe you meant: ['count'"),
         (" ; ", "There is no statement."),
+        ("SELECT", "The statement is not complete"),
+        ("SELECT status FROM", "The statement is not complete"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(sql, statement, said):
@@ -197,7 +202,7 @@ def test_a_mistake_is_told_in_a_sentence(sql, statement, said):
     ("words", "said"),
     [
         ([], "Give a statement"),
-        (["SELECT 1", "--format", "parquet"], "Parquet is bytes that no terminal shows: name a file"),
+        (["SELECT 1", "--output", "x.xlsx"], "x.xlsx ends in none of table, csv, json, jsonl, parquet, txt"),
         (["SELECT 1", "--json", "--format", "csv"], "say two things"),
         (["SELECT 1", "--output", "/no/such/folder/x.csv"], "cannot be written"),
         (["--tables", "tasks"], "There is no table tasks; there are"),
@@ -243,10 +248,37 @@ def test_a_wide_answer_is_cut_at_a_terminal_and_told_line_by_line_when_too_wide(
 
 
 def test_what_a_task_says_cannot_speak_to_the_terminal():
-    assert cell("a\x1b[31mb\nc") == "a�[31mb c"
+    assert cell("a\x1b[31mb\nc") == r"a\x1b[31mb c"
     assert [cell(v) for v in (None, True, 0.25, 1e-7, 12345.678901, [1, None])] == [
         "NULL", "true", "0.25", "1e-07", "12345.6789", "[1, NULL]",
     ]  # fmt: skip
+
+
+def test_parquet_goes_to_a_pipe_but_not_to_a_terminal(settings, sql, monkeypatch):
+    assert sql("SELECT 1 AS a", "--format", "parquet").stdout_bytes.startswith(b"PAR1")
+    shown, end = os.openpty()
+    command = [sys.executable, "-m", "gateway.cli", "sql", "SELECT 1", "--format", "parquet"]
+    done = subprocess.run(command, stdout=end, stderr=subprocess.PIPE, env=os.environ | as_env(settings), check=False)
+    for each in (shown, end):
+        os.close(each)
+    assert done.returncode == 2
+    assert b"Parquet is bytes that no terminal shows: name a file" in done.stderr
+
+
+@pytest.mark.parametrize("typed", ["exit", "quit;", "\\q", ".quit", ".exit"])
+def test_a_prompt_is_left_by_every_usual_word(settings, tmp_path, typed):
+    with create_pipe_input() as keys, Asker(settings) as asker:
+        keys.send_text(f"{typed}\rSELECT 1;\r")
+        converse(asker, tmp_path, keys, DummyOutput())
+    assert "SELECT 1" not in (tmp_path / "sql_history").read_text()
+
+
+@pytest.mark.parametrize("typed", ["help", ".help", "\\?", "\\h"])
+def test_a_prompt_helps_by_every_usual_word(settings, tmp_path, typed, capsys):
+    with create_pipe_input() as keys, Asker(settings) as asker:
+        keys.send_text(f"{typed}\rexit\r")
+        converse(asker, tmp_path, keys, DummyOutput())
+    assert capsys.readouterr().err.count("A statement ends with ;") == 2
 
 
 def test_a_prompt_takes_statements_over_lines_and_remembers_them(settings, tmp_path, capsys):

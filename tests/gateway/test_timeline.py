@@ -1,5 +1,8 @@
 """The story of the tasks in the schemas' examples."""
 
+from typing import Any
+
+from gateway.record import Record
 from gateway.timeline import ORDER, TELL, story_of
 from schemas.topics import TOPICS
 from tests.gateway.events import example, record
@@ -84,3 +87,21 @@ def test_a_task_without_outcome_is_open() -> None:
 
 def test_an_unknown_task_has_no_story() -> None:
     assert story_of("nobody", EVERYTHING).entries == []
+
+
+def test_a_task_waits_for_its_agent_unless_an_instance_has_it_or_it_has_ended() -> None:
+    def about(name: str, **over: Any) -> Record:
+        return record(name, task_id="t-9", event_id=f"{name}{over}", **over)
+
+    seen = [about("TaskSubmitted")]
+    waits = []
+    for event in (
+        about("RoutingDecision", agent_id="researcher", refusal=None),
+        about("TaskAssigned", kind="run", attempt=1),
+        about("TaskResult", kind="step", attempt=1),
+        about("TaskResult", kind="failed", attempt=1),
+        about("TaskOutcome"),
+    ):
+        seen.append(event)
+        waits.append(story_of("t-9", seen).waits_for)
+    assert waits == ["researcher", None, None, "researcher", None]

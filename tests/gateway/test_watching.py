@@ -68,3 +68,34 @@ def test_without_resubmission_a_refusal_is_the_end() -> None:
     watch = watch_of("t-1", resubmit=False)
     watch.see(event("TaskOutcome", 1), NOW_US)
     assert (watch.open, watch.all_completed, watch.due(2 * NOW_US)) == (0, False, [])
+
+
+def test_what_the_dispatcher_does_meanwhile_is_told() -> None:
+    watch = watch_of("t-1")
+    told = []
+    for over in (
+        {"phase": "queued"},
+        {"phase": "delayed", "attempt": 1, "retries": 1, "error": "overloaded.", "entered_at": 0, "ready_at": 800_000},
+        {"phase": "queued", "attempt": 1, "crashes": 1, "error": "its host died"},
+        {"phase": "running", "attempt": 2, "crashes": 1},
+        {"phase": "queued", "attempt": 2, "crashes": 1, "redos": 1, "feedback": "too short"},
+    ):
+        quiet = {"agent_id": "a", "attempt": 0, "crashes": 0, "redos": 0, "feedback": None}
+        seen = watch.see(event("DispatchRecord", task_id="t-1", **quiet | over), NOW_US)
+        told.append(seen.doing if seen else None)
+    assert told == [
+        "waits for a",
+        "attempt 1 failed: overloaded; retry in 800 ms",
+        "attempt 1 was lost: its host died",
+        None,
+        "attempt 2 was not good enough: too short",
+    ]
+
+
+def test_a_task_waits_for_its_agent_until_it_runs() -> None:
+    watch = watch_of("t-1")
+    waiting = event("DispatchRecord", task_id="t-1", phase="queued", agent_id="a", redos=0, crashes=0)
+    seen = watch.see(waiting, NOW_US)
+    assert seen is not None and seen.agent_id == "a"
+    watch.see(event("TaskProgress", 1), NOW_US)
+    assert seen.agent_id is None

@@ -44,3 +44,11 @@ def test_serves_every_metric() -> None:
     thread.join()
     assert 'headway_events_read_total{topic="tasks.submitted"}' in text
     assert "headway_heartbeats_total" in text
+
+
+def test_documents_name_metrics_that_there_are() -> None:
+    declared = set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(headway_\w+)"', "\n".join(SOURCE)))
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md")]
+    named = set(re.findall(r"\bheadway_\w+", "\n".join(texts)))
+    ends = ("", "_total", "_sum", "_count", "_bucket")
+    assert {name for name in named if not any(name.removesuffix(end) in declared for end in ends)} == set()

@@ -1,11 +1,17 @@
 """What the stack would start, and what it says when the machine lacks something."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from infra import stack
 from infra.settings import Settings
 from infra.stack import jars, plan
 from infra.stack.broker import properties
@@ -33,6 +39,49 @@ def test_taken_and_doubled_ports_are_named_together(tmp_path: Path) -> None:
     assert doubled.startswith(f"port {settings.redis_port} is asked for twice, by kafka and redis: set redis_port")
     assert f"port {settings.metrics_port} (metrics of router-0) is taken" in taken
     assert "HEADWAY_METRICS_PORT" in taken
+
+
+@pytest.fixture
+def other_line(tmp_path: Path) -> Iterator[tuple[Settings, Path]]:
+    """A process of another line, which has a port of these settings, and that line's state folder."""
+    settings = settings_in(tmp_path)
+    settings = replace(settings, state_dir=str(tmp_path / "mine"))
+    program = (
+        f"import socket, sys; held = socket.create_server(('127.0.0.1', {settings.kafka_port}))\n"
+        "print('up', flush=True); sys.stdin.read()"
+    )
+    pipe = subprocess.PIPE
+    environment = os.environ | {"HEADWAY_STATE_DIR": "theirs"}
+    (tmp_path / "theirs").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=pipe, stdout=pipe, cwd=tmp_path, env=environment
+    ) as held:
+        assert held.stdin and held.stdout
+        held.stdout.readline()
+        row = {"name": "kafka", "pid": held.pid}
+        (tmp_path / "theirs" / "stack.json").write_text(json.dumps({"state": "ready", "processes": [row]}))
+        yield settings, tmp_path / "theirs"
+        held.stdin.close()
+
+
+def test_ports_that_another_line_has_are_told_in_one_sentence_and_no_folder_is_left(
+    other_line: tuple[Settings, Path],
+) -> None:
+    settings, theirs = other_line
+    with pytest.raises(StackError) as refused:
+        stack.up(settings)
+    assert str(refused.value).count("\n") == 0
+    assert f"its state is in {theirs}. Go on with that one" in str(refused.value)
+    assert stack.elsewhere(settings) == theirs
+    assert not stack.down(settings)
+    assert not settings.state.exists()
+
+
+def test_a_stranger_on_our_port_is_no_line(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with socket.create_server(("127.0.0.1", settings.kafka_port)):
+        assert stack.elsewhere(settings) is None
+    assert stack.elsewhere(settings) is None
 
 
 def test_free_ports_are_accepted() -> None:

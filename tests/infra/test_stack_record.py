@@ -67,6 +67,15 @@ def test_damaged_record_is_no_record(settings: Settings) -> None:
     assert stack.status(settings)["state"] == "stopped"
 
 
+def test_a_line_with_a_process_that_starts_again_is_not_ready(settings: Settings) -> None:
+    row = {"name": "kafka", "pid": None, "created": 0.0, "command": [], "restarts": 1}
+    for state, of_line in (("ready", "ready"), ("starting", "recovering"), ("restarting", "recovering")):
+        record.write(settings, "ready", [row | {"state": state}])
+        assert stack.status(settings)["state"] == of_line
+    record.write(settings, "stopping", [row | {"state": "stopped"}])
+    assert stack.status(settings)["state"] == "stopping"
+
+
 def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settings) -> None:
     status = stack.status(settings)
     assert {process["state"] for process in status["processes"]} == {"stopped"}

@@ -15,6 +15,7 @@ from processors.features import GENERAL, Lexicon, read, skill_lexicon, skill_of,
         "fix fixes fixing fixed",
         "call calls calling called",
         "summarise summarises summarising summarised",
+        "translate translates translation translations",
     ],
 )
 def test_forms_of_a_word_meet(family):
@@ -43,13 +44,13 @@ def test_words_without_spaces_are_found_in_the_order_of_the_text():
     ("text", "skill"), [("write a poem", GENERAL), ("", GENERAL), ("write python", "code_generation")]
 )
 def test_one_faint_word_makes_no_skill(text, skill):
-    assert skill_of(skill_points(skill_lexicon(()).find(read(text)))) == skill
+    assert skill_of(skill_points(skill_lexicon({}).find(read(text)))) == skill
 
 
 def test_features_of_a_task():
     text = "Research and test this code:\n```\nprint()\n```"
     words = read(text)
-    features = task_features(text, 3, words, skill_points(skill_lexicon(()).find(words)))
+    features = task_features(text, 3, words, skill_points(skill_lexicon({}).find(words)))
     assert features.task_length == len(text)
     assert features.item_count == 3
     assert (features.has_code_keywords, features.has_research_keywords, features.has_test_keywords) == (

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from infra.agent_file import SHIPPED, load
 from processors.admission import Limits
+from processors.features import SKILL_WORDS
 from processors.routing import CANDIDATES_MAX, Index
 from processors.suitability import experience
 from tests.support.agents import agent, pool, registry, task
@@ -133,6 +135,71 @@ def test_an_empty_registry_refuses():
 def test_a_capability_of_ones_own_is_recognised_by_its_name():
     choice = route("I need tax advice, then fix it", [*ALL, agent("adviser", "tax_advice")])
     assert (choice.agent_id, choice.skill) == ("adviser", "tax_advice")
+
+
+@given(
+    st.sampled_from(["tax_advice", "translation", "legal-advice", "税務相談", "photo editing"]),
+    st.lists(st.sampled_from(["form", "invoice", "letter", "customer", "請求書"]), min_size=1, max_size=4, unique=True),
+    st.integers(1, 10),
+)
+def test_an_agent_whose_capability_is_named_goes_before_one_that_only_shares_keywords(capability, shared, priority):
+    agents = [
+        agent("able", capability),
+        agent("sharing", keywords=[*shared, "paper"]),
+        agent("printing", "printing", keywords=shared[:1]),
+        OTHER,
+    ]
+    named = capability.replace("_", " ").replace("-", " ")
+    for text in (f"I need {named} for {' '.join(shared)}", f"{' '.join(shared)}: {named}"):
+        assert route(text, agents, priority=priority).agent_id == "able"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Translate this document into Japanese",
+        "Please translate the README",
+        "We need a translation of this",
+        "この文書を日本語に翻訳して",
+    ],
+)
+def test_an_agent_of_ones_own_gets_the_work_its_keywords_name_although_a_shipped_one_knows_them_too(text):
+    own = agent("translator", "translation", keywords=["translate", "翻訳"])
+    choice = route(text, [*SHIPPED_AGENTS.values(), own])
+    assert (choice.agent_id, choice.skill) == ("translator", "translation")
+
+
+def test_keywords_of_ones_own_do_not_outvote_what_the_text_says_otherwise():
+    own = agent("ruby-helper", "ruby", keywords=["ruby", "fix", "bug", "gem"])
+    agents = [*SHIPPED_AGENTS.values(), own]
+    assert route("Fix the bug in the Python function", agents).agent_id == "code-writer"
+    assert route("Fix the bug in the Ruby function", agents).agent_id == "ruby-helper"
+
+
+def test_keywords_of_an_agent_that_can_do_known_work_too_do_not_move_that_work():
+    both = agent("writer-2", "code_generation", "rust", keywords=["implement", "function"])
+    choice = route("Implement a function", [WRITER, both])
+    assert choice.skill == "code_generation"
+    assert {c["agent_id"] for c in choice.candidates} == {"writer", "writer-2"}
+
+
+def test_two_spellings_of_one_keyword_count_once():
+    twice = agent("twice", keywords=["translate", "Translation"])
+    assert (
+        route("Translate this", [twice]).candidates
+        == route("Translate this", [agent("twice", keywords=["translate"])]).candidates
+    )
+
+
+def test_the_agent_in_the_document_gets_the_work_that_the_document_says(tmp_path):
+    document = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+    example = document.split("```markdown\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "translator.md").write_text(example, encoding="utf-8")
+    index = Index(load(SHIPPED, tmp_path), LIMITS)
+    assert "Translate this document into Japanese" in document
+    assert index.route(task("Translate this document into Japanese"), {}).agent_id == "translator"
+    for kind in SKILL_WORDS:
+        assert kind in document
 
 
 def test_keywords_alone_match_and_two_count_more():

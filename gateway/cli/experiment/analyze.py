@@ -172,6 +172,10 @@ def _show(report: "Report") -> None:
     say(f"Verdict: {report.verdict}" + (f', "{report.winner}"' if report.winner else "") + ".", style=style)
     for reason in report.reasons:
         say(f"- {reason}")
+    for name, of_arm in report.guardrails.items():
+        for arm, result in of_arm.items():
+            span = f"{result.effect:+.4g}, between {result.cs[0]:+.4g} and {result.cs[1]:+.4g}"
+            say(f'Guardrail {name}: "{arm}" {span}: {"worse, stop it" if result.stops else "not shown to be worse"}.')
     remark(f"Sample ratio: p = {report.srm_p:.2g}, at any look {report.srm.sequential_p:.2g}.")
     for note in report.notes:
         remark(note)
