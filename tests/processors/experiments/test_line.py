@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.experiments import line
 from processors.experiments.analysis import analyze
@@ -184,3 +186,9 @@ def test_tasks_with_items_take_no_part_in_a_bandit():
     assert assignment.of(submission("t", items=["a", "b"]))[0] == []
     assert assignment.of(submission("t.0", parent_id="t"))[0] == []
     assert assignment.of(submission("t"))[0] != []
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 5), max_size=50))
+def test_codes_are_those_of_numpys_unique(hashes):
+    given_hashes = np.array(hashes, dtype=np.uint64)
+    assert line.codes(given_hashes).tolist() == np.unique(given_hashes, return_inverse=True)[1].tolist()
