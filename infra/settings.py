@@ -198,35 +198,6 @@ class Settings:
         30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
     )
 
-    gateway_host: str = _setting(
-        "127.0.0.1", "Address the gateway listens on. Others than this machine reach it through a proxy with TLS."
-    )
-    gateway_port: int = _port(8320, "Port of the gateway: page, HTTP API, live progress, schema registry.")
-    gateway_requests_per_s: float = _setting(
-        500.0, "Requests a second of one token, or of one address without; above it they are refused.", minimum=1
-    )
-    gateway_body_bytes_max: int = _setting(
-        1_048_576, "Longest body of a request (bytes): 500 tasks of 2 KB.", minimum=1024
-    )
-    gateway_tasks_max: int = _count(
-        100_000, "Newest tasks that the gateway has in memory; older ones it looks up in the warehouse."
-    )
-    gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
-    gateway_connections_max: int = _count(100, "Live connections (WebSocket and events) open at a time.")
-    gateway_connections_user_max: int = _count(5, "Live connections of one access token.")
-    gateway_subscriptions_max: int = _count(100, "Things that one live connection may be subscribed to.")
-    gateway_messages_per_s: float = _setting(
-        20.0, "Messages a second that a live client may send; five seconds' worth at once.", minimum=0.1
-    )
-    gateway_message_bytes_max: int = _setting(65_536, "Longest message of a live client (bytes).", minimum=256)
-    gateway_outbox_kb: int = _count(
-        64, "Messages (KiB) that wait for a live client that reads slowly; beyond that it is told them when it reads."
-    )
-    gateway_ring_mb: int = _count(
-        64, "Newest messages (MiB) in memory, for clients that were away shortly; older ones are read from Kafka."
-    )
-    gateway_live_tasks_max: int = _count(20_000, "Newest tasks that snapshots of live progress can show.")
-
     @property
     def bootstrap(self) -> str:
         """Kafka servers to connect to: the given ones, else the local broker."""
