@@ -11,7 +11,7 @@ from infra import experiments
 from infra.settings import BadSettings, Settings, as_text, varying, with_values
 from processors.experiments import lifecycle
 from processors.experiments.assignment import BUCKETS, Assignment
-from schemas.events import Arm, Experiment, ExperimentMode, ExperimentUnit
+from schemas.events import Arm, Experiment, ExperimentMode, ExperimentUnit, ExperimentVerdict
 
 CONTROL = "control"
 
@@ -72,6 +72,20 @@ def value_now(settings: Settings, known: Mapping[str, Experiment], parameter: st
             f"{parameter!r} is no setting that experiments can vary{meant} There are: {', '.join(varying())}."
         )
     return Assignment(known.values()).adopted.get(parameter) or as_text(settings, parameter)
+
+
+def in_a_sentence(one: Experiment, verdict: ExperimentVerdict | None) -> str:
+    """What an experiment says by its newest verdict."""
+    if verdict is None:
+        return "It has not been started." if one["started_at"] is None else "Nobody has looked at it yet."
+    winner, why = verdict["winner"], " ".join(verdict["reasons"][:1])
+    if verdict["verdict"] == "invalid":
+        return f"Read no effect from this experiment: {why}"
+    if winner is not None:
+        return f'Keep "{winner}". {why}' if winner == one["control"] else f'"{winner}" wins. {why}'
+    if verdict["verdict"] in ("mixed", "no difference shown"):
+        return f"{verdict['verdict'].capitalize()}{'' if one['ended_at'] else ' so far'}. {why}"
+    return f"Nothing can be said yet: {why}"
 
 
 def person() -> str:

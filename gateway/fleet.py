@@ -9,6 +9,9 @@ class AgentRow(NamedTuple):
     description: str
     role: str
     capabilities: list[str]
+    runner: str
+    model: str
+    """Which answers for it: its own, else the line's."""
     instances: int
     """As defined in the registry."""
     instances_live: int
@@ -30,6 +33,7 @@ def agent_rows(
     heartbeats: Iterable[Mapping[str, Any]],
     *,
     heard_since_us: int,
+    model_default: str,
 ) -> list[AgentRow]:
     """By name. An instance is live when a host named it since `heard_since_us`."""
     live: dict[str, set[str]] = {}
@@ -40,7 +44,7 @@ def agent_rows(
             hosts.setdefault(beat["agent_id"], set()).add(beat["host_id"])
     by_agent = {status["agent_id"]: status for status in statuses}
     return [
-        _row(definition, by_agent.get(definition["agent_id"], {}), live, hosts)
+        _row(definition, by_agent.get(definition["agent_id"], {}), live, hosts, model_default)
         for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
         if not definition["removed"]
     ]
@@ -51,6 +55,7 @@ def _row(
     status: Mapping[str, Any],
     live: Mapping[str, set[str]],
     hosts: Mapping[str, set[str]],
+    model_default: str,
 ) -> AgentRow:
     agent_id = definition["agent_id"]
     return AgentRow(
@@ -58,6 +63,8 @@ def _row(
         description=definition["description"],
         role=definition["role"],
         capabilities=definition["capabilities"],
+        runner=definition["runner"],
+        model=definition["model"] or model_default,
         instances=definition["instances"],
         instances_live=len(live.get(agent_id, ())),
         hosts=sorted(hosts.get(agent_id, ())),

@@ -10,7 +10,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import AgentDefinition, TaskCommand, TaskSubmitted
+from schemas.events import AgentDefinition, FeedbackGiven, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 30.0
@@ -40,6 +40,11 @@ class Sender:
         for partition in partitions:
             self._produce(topic, command["task_id"], command["task_id"], value, partition)
         self._confirm(len(partitions))
+
+    def feedback(self, feedback: FeedbackGiven) -> None:
+        value = encode("FeedbackGiven", feedback)
+        self._produce("feedback.given", feedback["task_id"], feedback["session_id"], value)
+        self._confirm(1)
 
     def define(self, definition: AgentDefinition) -> None:
         agent_id = definition["agent_id"]

@@ -2,7 +2,7 @@
 
 from infra.settings import Settings
 
-OUTSIDE = {"kafka": "kafka_bootstrap", "warehouse": "clickhouse_url"}
+OUTSIDE = {"kafka": "kafka_bootstrap", "warehouse": "clickhouse_url", "gateway-0": "gateway_url"}
 """What may run elsewhere → the setting that says where."""
 
 

@@ -11,7 +11,7 @@ from gateway.ids import new_task_id
 from gateway.nearest import did_you_mean
 from processors.admission import Limits, objection, oversize
 from schemas.codec import encode
-from schemas.events import TaskSubmitted
+from schemas.events import ConversationMessage, TaskSubmitted
 
 INT_MAX = 2**31 - 1
 WRONG_MAX = 10
@@ -39,6 +39,11 @@ def _name(value: Any, _now_us: int) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("a name of 1 to 200 characters, without blanks, not starting with @")
     return value
+
+
+def name_of(value: str) -> str:
+    """The value itself, where it may be the id of a session; ValueError says what may be one."""
+    return _name(value, 0)
 
 
 def _whole(low: int, high: int, kind: str) -> Callable[[Any, int], int]:
@@ -74,6 +79,23 @@ def _items(value: Any, now_us: int) -> list[str]:
     return value
 
 
+def _conversation(value: Any, _now_us: int) -> list[ConversationMessage]:
+    if not isinstance(value, list) or not all(_is_message(message) for message in value):
+        raise ValueError('a list of messages such as {"role": "user", "text": "…"}, of user or assistant, none empty')
+    return [{"role": message["role"], "text": message["text"]} for message in value]
+
+
+def _is_message(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {"role", "text"}
+        and value["role"] in ("user", "assistant")
+        and isinstance(value["text"], str)
+        and bool(value["text"].strip())
+        and _is_unicode(value["text"])
+    )
+
+
 def _is_unicode(text: str) -> bool:
     """JSON can hold half a surrogate pair, which no message can."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
@@ -93,6 +115,7 @@ FIELDS: dict[str, Callable[[Any, int], Any]] = {
     "retries_max": _whole(0, INT_MAX, "a whole number of at least 0"),
     "redos_max": _whole(0, INT_MAX, "a whole number of at least 0"),
     "items": _items,
+    "conversation": _conversation,
 }
 """What a submitter may say of a task: fields of TaskSubmitted, each with what reads and checks it."""
 
@@ -142,6 +165,8 @@ def _complete(given: Mapping[str, Any], now_us: int) -> TaskSubmitted:
         parent_id=None,
         item_index=None,
         redrive_of=None,
+        conversation=given.get("conversation", []),
+        by=None,
     )
 
 

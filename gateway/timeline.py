@@ -18,6 +18,7 @@ ORDER = (
     "ItemFinished",
     "DeadLetter",
     "TaskOutcome",
+    "FeedbackGiven",
 )
 """How events of the same microsecond follow each other."""
 
@@ -124,6 +125,10 @@ def _submitted(e: dict[str, Any]) -> tuple[str, list[str]]:
     facts += [f"{name.removesuffix('_id')} {e[name]}" for name in ("agent_id", "skill", "model") if e[name]]
     if e["items"]:
         facts.append(f"{len(e['items'])} items")
+    if e["conversation"]:
+        facts.append(f"{len(e['conversation'])} messages before it")
+    if e["by"]:
+        facts.append(f"by {e['by']}")
     if e["redrive_of"]:
         facts.append(f"redrive of {e['redrive_of']}")
     return "submitted: " + ", ".join(facts), [short(e["text"], 200)]
@@ -194,6 +199,11 @@ def _outcome(e: dict[str, Any]) -> tuple[str, list[str]]:
     return f"{e['status']} after {took}, {e['attempts']} attempts{quality}{_bought(e)}{error}", items
 
 
+def _feedback(e: dict[str, Any]) -> tuple[str, list[str]]:
+    score = "" if e["score"] is None else f", score {e['score']:.2f}"
+    return f"{e['kind']} feedback by {e['by']}{score}", [short(e["comment"], 200)] if e["comment"] else []
+
+
 TELL: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
     "TaskSubmitted": _submitted,
     "RoutingDecision": _decision,
@@ -205,5 +215,6 @@ TELL: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
     "ItemFinished": _item,
     "DeadLetter": _dead_letter,
     "TaskOutcome": _outcome,
+    "FeedbackGiven": _feedback,
 }
 """Each event in words: a title and the details under it."""

@@ -4,7 +4,7 @@ The file's name is the agent's id. Whatever is not understood is an error that n
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,12 +18,20 @@ FILE_BYTES_MAX = 256 * 1024
 """Far more than a good prompt needs, far less than a Kafka message may have."""
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+ID_ACCEPTED = "1–63 of a–z, 0–9, - and _"
 _FIRST_LINE = 2
 """Line of the file on which the front matter begins, below its `---`."""
 
 
 class BadAgentFile(ValueError):
     """An agent file cannot be used; the text says where, what is wrong and what is accepted."""
+
+    def __init__(self, said: str, line: int | None = None, where: object = None) -> None:
+        """`where`: the file, and the `line` in it, which go before what is `said`."""
+        place = "" if where is None else f"{where}: " if line is None else f"{where}:{line}: "
+        super().__init__(place + said)
+        self.said = said
+        self.line = line
 
 
 def load(*folders: Path) -> dict[str, AgentDefinition]:
@@ -46,47 +54,59 @@ def load(*folders: Path) -> dict[str, AgentDefinition]:
 def parse(path: Path) -> AgentDefinition:
     """The definition in one file; `updated_at` is 0 until it is published."""
     if not ID.fullmatch(path.stem):
-        raise BadAgentFile(f"{path}: the file name is the agent's id: 1–63 of a–z, 0–9, - and _, not {path.stem!r}")
+        raise BadAgentFile(f"the file name is the agent's id: {ID_ACCEPTED}, not {path.stem!r}", where=path)
     if path.stat().st_size > FILE_BYTES_MAX:
-        raise BadAgentFile(f"{path}: {path.stat().st_size} bytes; at most {FILE_BYTES_MAX} are accepted")
-    front, body = _split(path)
-    values = {name: accepted.default for name, accepted in FIELDS.items()}
-    values |= _read_fields(path, front)
-    if values["description"] is None:
-        raise BadAgentFile(f"{path}:1: `description` is missing: one sentence on what the agent does")
-    if not body and values["runner"] != "external":
-        raise BadAgentFile(f"{path}: no system prompt below the front matter; only `runner: external` goes without")
-    return cast(AgentDefinition, {"agent_id": path.stem, **values, "prompt": body, "removed": False, "updated_at": 0})
-
-
-def _split(path: Path) -> tuple[str, str]:
+        raise BadAgentFile(f"{path.stat().st_size} bytes; at most {FILE_BYTES_MAX} are accepted", where=path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadAgentFile(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise BadAgentFile(f"not UTF-8 text ({error.reason} at byte {error.start})", where=path) from None
+    return parse_text(path.stem, text, path)
+
+
+def parse_text(agent_id: str, text: str, where: object = None) -> AgentDefinition:
+    """The definition in a file's text; `where` is what problems call the file."""
+    front, body = _split(where, text)
+    values = {name: accepted.default for name, accepted in FIELDS.items()}
+    values |= _read_fields(where, front)
+    if values["description"] is None:
+        raise BadAgentFile("`description` is missing: one sentence on what the agent does", 1, where)
+    if not body and values["runner"] != "external":
+        raise BadAgentFile("no system prompt below the front matter; only `runner: external` goes without", None, where)
+    return cast(AgentDefinition, {"agent_id": agent_id, **values, "prompt": body, "removed": False, "updated_at": 0})
+
+
+def written(values: Mapping[str, Any], prompt: str) -> str:
+    """The text of a file that says this; what is as it is without being said is left out."""
+    said = {name: value for name, value in values.items() if name not in FIELDS or value != FIELDS[name].default}
+    front = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return f"---\n{front}---\n\n{prompt.strip()}\n"
+
+
+def _split(where: object, text: str) -> tuple[str, str]:
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True)
     if not lines or lines[0].rstrip() != "---":
-        raise BadAgentFile(f"{path}:1: the file begins with `---`, the front matter in YAML, and `---` again")
+        raise BadAgentFile("the file begins with `---`, the front matter in YAML, and `---` again", 1, where)
     for end in range(1, len(lines)):
         if lines[end].rstrip() == "---":
             return "".join(lines[1:end]), "".join(lines[end + 1 :]).strip()
-    raise BadAgentFile(f"{path}:{len(lines)}: the front matter has no end: put `---` on a line below it")
+    raise BadAgentFile("the front matter has no end: put `---` on a line below it", len(lines), where)
 
 
-def _read_fields(path: Path, front: str) -> dict[str, Any]:
+def _read_fields(where: object, front: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for line, name, value in _parse_yaml(path, front):
-        where = f"{path}:{line}"
+    for line, name, value in _parse_yaml(where, front):
         if name not in FIELDS:
-            raise BadAgentFile(f"{where}: unknown name `{name}`. {_accepted()}")
+            raise BadAgentFile(f"unknown name `{name}`. {_accepted()}", line, where)
         if name in values:
-            raise BadAgentFile(f"{where}: `{name}` is there twice")
+            raise BadAgentFile(f"`{name}` is there twice", line, where)
         if not FIELDS[name].fits(value):
-            raise BadAgentFile(f"{where}: `{name}` is {value!r}; accepted: {FIELDS[name].accepted}")
+            raise BadAgentFile(f"`{name}` is {value!r}; accepted: {FIELDS[name].accepted}", line, where)
         values[name] = value
     return values
 
 
-def _parse_yaml(path: Path, front: str) -> list[tuple[int, str, Any]]:
+def _parse_yaml(where: object, front: str) -> list[tuple[int, str, Any]]:
     """Line, name and value of each entry; PyYAML's own mapping would lose lines and what is there twice."""
     try:
         loader = yaml.SafeLoader(front)
@@ -98,10 +118,10 @@ def _parse_yaml(path: Path, front: str) -> list[tuple[int, str, Any]]:
             ]
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + _FIRST_LINE
-        raise BadAgentFile(f"{path}:{line}: the front matter is no YAML: {error.problem}") from None
+        raise BadAgentFile(f"the front matter is no YAML: {error.problem}", line, where) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # control characters, impossible dates, deep nesting
-        raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is no YAML: {error}") from None
-    raise BadAgentFile(f"{path}:{_FIRST_LINE}: the front matter is `name: value` lines. {_accepted()}")
+        raise BadAgentFile(f"the front matter is no YAML: {error}", _FIRST_LINE, where) from None
+    raise BadAgentFile(f"the front matter is `name: value` lines. {_accepted()}", _FIRST_LINE, where)
 
 
 class _Field(NamedTuple):
@@ -111,7 +131,8 @@ class _Field(NamedTuple):
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    # YAML can name half a surrogate pair, which no message can hold.
+    return isinstance(value, str) and bool(value.strip()) and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _texts(value: Any) -> bool:

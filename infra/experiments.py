@@ -39,6 +39,11 @@ def verdicts(settings: Settings) -> dict[str, ExperimentVerdict]:
     return _newest(settings, VERDICTS, "ExperimentVerdict", "experiment")
 
 
+def verdicts_on(settings: Settings, name: str) -> list[ExperimentVerdict]:
+    """Every verdict on one that the topic still holds, oldest first."""
+    return [v for v in _records(settings, VERDICTS, "ExperimentVerdict") if v["experiment"] == name]
+
+
 def change(settings: Settings, make: Callable[[dict[str, Experiment]], Experiment]) -> Experiment:
     """Writes what `make` makes of all that is known; it may raise, and may be called again when another was faster."""
     for left in reversed(range(_TRIES)):

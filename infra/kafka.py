@@ -24,6 +24,9 @@ from schemas.topics import TOPICS, Topic
 # Errors that waiting does not cure.
 REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
 HOPELESS = (*REFUSALS, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+LEADER_S = 30.0
+"""Patience with a broker that answers, and says that it does not lead a partition yet."""
+
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
 _BROKER_LOOK_S = 0.1
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
@@ -267,10 +270,12 @@ def _assign(reader: Consumer, settings: Settings, topic: str, since_us: int | No
                     ends[start.partition] = high
             break
         except KafkaException as error:
-            if time.monotonic() > until:
+            # A broker that has just started does not lead its partitions yet: on a busy machine for quite a while.
+            leads = error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION
+            if time.monotonic() > until + (0 if leads else LEADER_S):
                 reason = error.args[0].str()
                 raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {reason}") from error
-            time.sleep(0.05)  # a broker that has just started does not lead its partitions yet
+            time.sleep(0.05)
     reader.assign([start for start in starts if start.partition in ends])
     return ends
 

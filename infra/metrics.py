@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor", "sink", "judge")
+SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -154,9 +154,46 @@ EXPERIMENTS = Gauge("headway_experiments", "Experiments", ["status"])
 EXPERIMENT_UNITS = Gauge("headway_experiment_units", "Units of a running experiment", ["experiment", "arm"])
 
 
+# --- gateway -----------------------------------------------------------------------------------------------------
+
+# Requests by method and address, as declared, and class of their answer. A rise of 5xx: the log has the incidents; of
+# 4xx: a program asks for what is not there, and its answers say what.
+GATEWAY_REQUESTS = Counter("headway_gateway_requests", "Requests answered", ["route", "status"])
+
+# Seconds from a request at the door to its answer, without those that stay open. A rise for POST /api/tasks alone:
+# Kafka is slow to confirm; for all: the process lacks a core.
+GATEWAY_REQUEST_SECONDS = Histogram("headway_gateway_request_seconds", "Time to answer", ["route"], buckets=FAST)
+
+# Requests refused at the door, by status. A rise of 401: somebody guesses tokens, or one has ended; of 403 and 421: a
+# page elsewhere tries; of 429: a program asks too often; of 503: Kafka or the warehouse is away.
+GATEWAY_REFUSALS = Counter("headway_gateway_refusals", "Requests refused", ["status"])
+
+# Live connections, WebSockets and event streams. Near gateway_connections_max: raise it, or start another gateway.
+LIVE_CONNECTIONS = Gauge("headway_live_connections", "Live connections")
+
+# Messages to live clients. A rise without more events: more clients, or some that are subscribed to everything.
+LIVE_MESSAGES = Counter("headway_live_messages", "Messages sent to live clients")
+
+# Seconds from Kafka's time of a record to when it is told. A rise: the broker is slow, or the process lacks a core;
+# start another gateway.
+LIVE_LAG = Histogram("headway_live_lag_seconds", "Time from a record to its telling", buckets=FAST)
+
+# Clients that came back with a token: told all that they had missed, or of a gap. A rise of told: the network is poor,
+# or gateways restart; of gap: clients are away for longer than topics are kept, or bring tokens of another cluster.
+LIVE_RESUMES = Counter("headway_live_resumes", "Clients that came back with a token", ["kind", "result"])
+
+# Live connections that ended: by whom, with which close code (docs/live.md; 1006: without a word). A rise of 1006 or
+# 4408: the network or a proxy cuts; of 4410: clients read too slowly; of 4503 and 4504: limits are reached.
+LIVE_CLOSES = Counter("headway_live_closes", "Live connections that ended", ["kind", "by", "code"])
+
+# Clients that did not read and were taken out until they do. A rise: slow networks, or pages that do too much; nobody
+# else is delayed, and nothing is lost.
+LIVE_BEHIND = Counter("headway_live_behind", "Clients that fell behind")
+
+
 def port_offset(service: str, index: int) -> int:
     """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3,
-    judge 10i+4."""
+    judge 10i+4, gateway 10i+5."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

@@ -37,17 +37,39 @@ class Published(NamedTuple):
 
 
 def load(settings: Settings) -> dict[str, AgentDefinition]:
-    """The agents that the files define: those shipped, and those of `agents_dir`, which win."""
-    own = [Path(settings.agents_dir)] if settings.agents_dir else []
-    return agent_file.load(agent_file.SHIPPED, *own)
+    """The agents that the files define: those shipped, those made on the page, and those of `agents_dir`, which win."""
+    return agent_file.load(*_folders(settings))
 
 
-def publish(settings: Settings) -> Published:
+def made_here(settings: Settings) -> Path:
+    """The folder of the agents that are made on the page, and by the API."""
+    return settings.state / "agents"
+
+
+def file_of(settings: Settings, agent_id: str) -> Path | None:
+    """The file that defines an agent; null when none does."""
+    found = [path for folder in _folders(settings) if (path := folder / f"{agent_id}.md").is_file()]
+    return found[-1] if found else None
+
+
+def _folders(settings: Settings) -> list[Path]:
+    """A later one wins."""
+    made = [made_here(settings)] if made_here(settings).is_dir() else []
+    return [agent_file.SHIPPED, *made, *([Path(settings.agents_dir)] if settings.agents_dir else [])]
+
+
+def publish(settings: Settings, only: str | None = None) -> Published:
     """Writes the definitions that differ from the topic, and takes out the agents whose file is gone.
 
     An external agent registers itself, so that it has no file says nothing. Publishing twice writes nothing twice.
+    `only`: this agent, and no other file is looked at.
     """
-    wanted, known = load(settings), _read_published(settings)
+    known = _read_published(settings)
+    if only is None:
+        wanted = load(settings)
+    else:
+        path = file_of(settings, only)
+        wanted, known = {only: agent_file.parse(path)} if path else {}, {i: a for i, a in known.items() if i == only}
     changed = [i for i, agent in wanted.items() if i not in known or _differ(agent, known[i])]
     gone = [i for i, a in known.items() if i not in wanted and a["runner"] != "external" and not a["removed"]]
     now = time.time_ns() // 1000

@@ -103,7 +103,7 @@ class Settings:
     )
     metrics_port: int = _port(
         9401,
-        "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4.",
+        "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5.",
     )
 
     partitions: int = _count(
@@ -114,6 +114,9 @@ class Settings:
     dispatchers: int = _count(1, "Dispatcher processes that the local stack starts.")
     executors: int = _count(1, "Executor hosts that the local stack starts.")
     sinks: int = _number(1, "Sink processes that the local stack starts. 0: no warehouse, and nothing to ask in SQL.")
+    gateways: int = _number(
+        1, "Gateway processes that the local stack starts, on gateway_port, the next one, ... 0: no page and no API."
+    )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
@@ -198,6 +201,48 @@ class Settings:
         30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
     )
 
+    gateway_host: str = _setting(
+        "127.0.0.1", "Address the gateway listens on. Others than this machine reach it through a proxy with TLS."
+    )
+    gateway_names: str = _setting(
+        "",
+        "Names by which a proxy passes people on to the gateway, separated by commas. Requests for others are refused, "
+        "when there are any, or it listens on this machine only.",
+    )
+    gateway_port: int = _port(
+        8320, "Port of the gateway: page, HTTP API, live progress, schema registry. Gateway i has the i-th after it."
+    )
+    gateway_url: str = _setting(
+        "", "Gateway that commands ask, as http://host:port. Empty: the one on this machine, with its local token."
+    )
+    gateway_token: str = _setting(
+        "", "Token for the gateway of gateway_url, made there with `headway token create`.", secret=True
+    )
+    gateway_requests_per_s: float = _setting(
+        500.0, "Requests a second of one token, or of one address without; above it they are refused.", minimum=1
+    )
+    gateway_body_bytes_max: int = _setting(
+        1_048_576, "Longest body of a request (bytes): 500 tasks of 2 KB.", minimum=1024
+    )
+    gateway_tasks_max: int = _count(
+        100_000, "Newest tasks that the gateway has in memory; older ones it looks up in the warehouse."
+    )
+    gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
+    gateway_connections_max: int = _count(100, "Live connections (WebSocket and events) open at a time.")
+    gateway_connections_user_max: int = _count(5, "Live connections of one access token.")
+    gateway_subscriptions_max: int = _count(100, "Things that one live connection may be subscribed to.")
+    gateway_messages_per_s: float = _setting(
+        20.0, "Messages a second that a live client may send; five seconds' worth at once.", minimum=0.1
+    )
+    gateway_message_bytes_max: int = _setting(65_536, "Longest message of a live client (bytes).", minimum=256)
+    gateway_outbox_kb: int = _count(
+        64, "Messages (KiB) that wait for a live client that reads slowly; beyond that it is told them when it reads."
+    )
+    gateway_ring_mb: int = _count(
+        64, "Newest messages (MiB) in memory, for clients that were away shortly; older ones are read from Kafka."
+    )
+    gateway_live_tasks_max: int = _count(20_000, "Newest tasks that snapshots of live progress can show.")
+
     @property
     def bootstrap(self) -> str:
         """Kafka servers to connect to: the given ones, else the local broker."""
@@ -214,8 +259,19 @@ class Settings:
         return self.clickhouse_url or f"http://127.0.0.1:{self.clickhouse_port}"
 
     @property
+    def gateway(self) -> str:
+        """URL of the gateway that commands ask: the given one, else the first on this machine."""
+        host = reachable(self.gateway_host)
+        return self.gateway_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{self.gateway_port}"
+
+    @property
     def state(self) -> Path:
         return Path(self.state_dir)
+
+
+def reachable(host: str) -> str:
+    """Where what listens on `host` answers on this machine: all addresses are no address to call."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 class Effective(NamedTuple):

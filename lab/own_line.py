@@ -76,7 +76,9 @@ def own_settings(state: Path, **over: Any) -> Settings:
         "redis_port": port + 2,
         "clickhouse_port": port + 3,
         "metrics_port": port + 4,
+        "gateway_port": port + 10,
         "sinks": 0,  # what is measured is the line; the warehouse has measurements of its own
+        "gateways": 0,  # and so has the gateway
         "drain_s": 5.0,
     }
     return Settings(**values | over)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from processors import conversation
 from schemas.events import TaskSubmitted
 
 ID_CHARS_MAX = 200
@@ -22,7 +23,7 @@ class Limits:
 
 def objection(task: TaskSubmitted, limits: Limits) -> str | None:
     """Why the task cannot be taken, and what to do; None when it can."""
-    return bad_ids(task) or _of_text(task, limits) or _of_numbers(task)
+    return bad_ids(task) or _of_text(task, limits) or conversation.objection(task["conversation"]) or _of_numbers(task)
 
 
 def oversize(message_bytes: int) -> str | None:

@@ -29,8 +29,8 @@ PRICES: Mapping[str, Price] = {
 }
 
 _DATE_LENGTH = len("-20251001")
-_OVERHEAD_TOKENS = 64
-"""Roles and separators that the API adds to the text."""
+_OVERHEAD_TOKENS, _MESSAGE_TOKENS = 64, 8
+"""Roles and separators that the API adds to the text: once, and for each message."""
 _BYTES_PER_TOKEN = 2
 """Fewer than any text we know has, so that the estimate is not passed by the bill."""
 
@@ -60,7 +60,8 @@ def cost_usd_micros(model: str, tokens_in: int, tokens_out: int, prices: Mapping
 
 def tokens_in_at_most(*texts: str) -> int:
     """More input tokens than these texts have, without asking the API to count them."""
-    return sum(len(text.encode()) for text in texts) // _BYTES_PER_TOKEN + _OVERHEAD_TOKENS
+    letters = sum(len(text.encode()) for text in texts)
+    return letters // _BYTES_PER_TOKEN + _OVERHEAD_TOKENS + _MESSAGE_TOKENS * len(texts)
 
 
 def _undated(model: str) -> str:

@@ -28,11 +28,13 @@ ExperimentChange = Literal[
 ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
+FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
 AssignmentKind = Literal["unknown", "run", "cancel"]
 CommandKind = Literal["unknown", "cancel"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
 ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
+ConversationRole = Literal["unknown", "user", "assistant"]
 
 
 class AgentDefinition(TypedDict):
@@ -253,6 +255,20 @@ class ExperimentVerdict(TypedDict):
     figures: list[ArmFigure]
 
 
+class FeedbackGiven(TypedDict):
+    """Somebody says how good a task's answer is. Of several by one person the newest counts."""
+
+    feedback_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    kind: FeedbackKind
+    score: float | None
+    comment: str
+    by: str
+    at: int
+
+
 class ItemFinished(TypedDict):
     """A subtask ended; tells the task it is an item of. Keyed by the parent's pool."""
 
@@ -450,6 +466,13 @@ class TaskResult(TypedDict):
     cost_usd_micros: int
 
 
+class ConversationMessage(TypedDict):
+    """What was said in a conversation before a task."""
+
+    role: ConversationRole
+    text: str
+
+
 class TaskSubmitted(TypedDict):
     """A person or program asks for work. The only event an outside producer has to write."""
 
@@ -470,3 +493,5 @@ class TaskSubmitted(TypedDict):
     parent_id: str | None
     item_index: int | None
     redrive_of: str | None
+    conversation: list[ConversationMessage]
+    by: str | None

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "task": ("gateway.cli.tasks", "Tell the whole story of one task."),
     "tasks": ("gateway.cli.tasks", "List tasks, newest first."),
     "cancel": ("gateway.cli.cancel", "Stop a task wherever it is."),
+    "feedback": ("gateway.cli.feedback", "Say how good a task's answer is."),
     "dlq": ("gateway.cli.dlq", "Look at dead letters, and hand tasks in again."),
     "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
@@ -28,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
     "experiment": ("gateway.cli.experiment", "Analyze an A/B experiment, from any table."),
+    "open": ("gateway.cli.gateway_open", "Open the page of the gateway."),
+    "watch": ("gateway.cli.watch", "Show live what happens: the whole line, or one task, session or agent."),
+    "top": ("gateway.cli.top", "Show the agents by load, each second anew."),
+    "token": ("gateway.cli.token", "Make, list and revoke tokens for the gateway."),
     "config": ("gateway.cli.stack", "Show every setting, its value and where it came from."),
     "completion": ("gateway.cli.completion", "Print the completion script for a shell."),
 }

@@ -1,19 +1,18 @@
 """`headway agents`: who works, what each agent is, and what of it is on the registry."""
 
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from gateway.alive import last_heartbeat, lease_us
+from gateway.alive import lease_us
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.errors import BadInput, GatewayError
 from gateway.fleet import AgentRow, agent_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.nearest import did_you_mean
-from gateway.sending import Sender, now_us
+from gateway.sending import now_us
 from gateway.units import duration, many, moment
 from infra.settings import Settings, load_settings
-from schemas.events import AgentDefinition
 
 
 @click.group(invoke_without_command=True)
@@ -89,22 +88,22 @@ def show(name: str, as_json: bool) -> None:
 @agents.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Take an outside agent that is gone for good out of the registry. Tasks that wait for it stay in its queue.
+    """Take an agent that is gone for good out of the registry. Tasks that wait for it stay in its queue.
 
-    Agents of files need none of this: `headway agents publish` takes out those whose file is gone.
+    One that was made on the page is taken out with its file; where it stood in for one that is shipped, that one works
+    again. Agents of other files need none of this: `headway agents publish` takes out those whose file is gone.
 
     Example: headway agents remove shouter
     """
+    from gateway import defining
+
     settings = load_settings()
     reach(settings)
     definition = _definition(settings, name)
-    if definition["runner"] != "external":
-        raise GatewayError(f"{name} is defined by a file: remove that, then call `headway agents publish`.")
-    if last_heartbeat(settings, name, now_us(), lease_us(settings)) is not None:
-        raise GatewayError(f"{name} is alive, and would register itself again: stop its program first.")
     (waiting,) = (row.waiting for row in _rows(settings) if row.agent_id == name)
-    gone = {**definition, "removed": True, "updated_at": now_us()}
-    Sender(settings).define(cast(AgentDefinition, gone))
+    if not defining.remove(settings, definition):
+        say(f"{name} is as it is shipped again.")
+        return
     say(f"{name} is taken out.")
     if waiting:
         left = many(waiting, "task")
@@ -115,7 +114,8 @@ def remove(name: str) -> None:
 def publish() -> None:
     """Bring the registry in line with the agents' files while the line runs.
 
-    The files are those shipped and those of the folder `agents_dir`; `headway up` does the same when it starts.
+    The files are those shipped, those made on the page, and those of the folder `agents_dir`; `headway up` does the
+    same when it starts.
 
     Example: headway agents publish
     """
@@ -143,6 +143,7 @@ def _rows(settings: Settings) -> list[AgentRow]:
         # Two leases back: an instance that was not heard of for longer is gone.
         (record.event for record in read(settings, "agents.heartbeats", since_us=now - 2 * lease)),
         heard_since_us=now - lease,
+        model_default=settings.model_default,
     )
 
 

@@ -13,6 +13,7 @@ import click
 from gateway import proof
 from gateway.cli.logs import Tail
 from gateway.cli.output import remark, say, table
+from gateway.cli.stack import where_to_look
 from gateway.cli.verify import sentence
 from gateway.cli.waiting import STOPPED, wait_for
 from gateway.first_batch import first_batch
@@ -100,6 +101,7 @@ def _start(settings: Settings) -> None:
         raise failures[0]
     _tell_ready(settings, told, began)
     remark(f"The line is up at {settings.bootstrap} after {time.monotonic() - began:.1f} s.")
+    remark(where_to_look(settings))
 
 
 def _tell_ready(settings: Settings, told: set[str], began: float) -> None:
@@ -143,7 +145,9 @@ def _run_batch(settings: Settings) -> bool:
     say(f"\nProof:   {sentence(verdict)}", style="green" if verdict.holds else "red")
     parent = next(task["task_id"] for task in batch if task["items"])
     say("\nLook further:")
+    live = (("headway open", f"the page: {settings.gateway}/"), ("headway watch", "the same in a terminal"))
     for command, what in (
+        *(live if settings.gateways else ()),
         ("headway tasks", "the tasks, newest first"),
         (f"headway task {parent}", "the story of one, here the one with items"),
         ("headway agents", "who works, and how loaded they are"),

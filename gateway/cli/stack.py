@@ -13,16 +13,26 @@ from infra.settings import Settings, explain_settings, load_settings
 @click.command()
 @click.option("--detach", "-d", is_flag=True, help="Return when all is ready; the line runs on until `headway down`.")
 def up(detach: bool) -> None:
-    """Start the line on this machine: Kafka, Redis and the services.
+    """Start the line on this machine: Kafka, Redis, the services and the gateway with its page.
 
     Without --detach it shows what the processes say and stops them all on Ctrl-C. Exit code 1 when it runs already.
 
     Example: headway up --detach
     """
     settings = load_settings()
-    stack.up(settings, detach=detach)
     if detach:
+        stack.up(settings, detach=True)
         say(f"The line is up at {settings.bootstrap}; `headway status` shows it, `headway down` stops it.")
+        say(where_to_look(settings))
+    else:
+        stack.up(settings, on_ready=lambda: say(where_to_look(settings)))
+
+
+def where_to_look(settings: Settings) -> str:
+    """Where the page of a line that was just started is."""
+    if not settings.gateways:
+        return "It runs without a gateway, so without page and API (gateways = 0)."
+    return f"Its page is {settings.gateway}/: `headway open` opens it, `headway watch` shows the same in the terminal."
 
 
 @click.command()

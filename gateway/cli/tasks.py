@@ -29,6 +29,7 @@ TELLING = (
     "task.commands",
     "dead.letters",
     "tasks.outcomes",
+    "feedback.given",
 )
 """Topics with events about a task."""
 

@@ -3,8 +3,10 @@
 import http.client
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+
+from infra.settings import reachable
 
 PROBE_S = 2.0  # how long a healthy process may take to answer a probe
 
@@ -35,11 +37,16 @@ def metrics_answer(host: str, port: int) -> bool:
     return http_answers(host, port, "/metrics")
 
 
-def http_answers(host: str, port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=PROBE_S)
+def gateway_answers(host: str, port: int) -> bool:
+    """Its loop turns. That strangers have used up the requests it takes is no reason to restart it (429)."""
+    return http_answers(host, port, "/healthz", good=(200, 429))
+
+
+def http_answers(host: str, port: int, path: str, good: Collection[int] = (200,)) -> bool:
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=PROBE_S)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
+        return connection.getresponse().status in good
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -83,10 +83,12 @@ def _ports(settings: Settings) -> Iterator[tuple[str, int, str, str]]:
         for index in range(services.count(settings, service)):
             port = settings.metrics_port + port_offset(service, index)
             yield settings.metrics_host, port, f"metrics of {service}-{index}", "metrics_port"
+    for index in range(settings.gateways):
+        yield settings.gateway_host, settings.gateway_port + index, f"gateway-{index}", "gateway_port"
 
 
 def _free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: a closed one is no obstacle
         try:
             probe.bind((host, port))

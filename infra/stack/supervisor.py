@@ -82,12 +82,11 @@ class Supervisor:
         if not self._settings.redis_url:
             self._launch([redis_server.prepare(self._settings)])
         parts = services.prepare(self._settings)
-        readers = [part for part in parts if part.name.startswith(("sink-", "judge-"))]
-        self._launch([part for part in parts if part not in readers])
-        # Last, for the line works without them.
-        if plan.own_warehouse(self._settings):
-            self._launch([warehouse_server.prepare(self._settings)])
-        self._launch(readers)
+        self._launch([part for part in parts if part.name.startswith(services.FIRST)])
+        gateways = [part for part in parts if part.name.startswith("gateway-")]
+        own_warehouse = [warehouse_server.prepare(self._settings)] if plan.own_warehouse(self._settings) else []
+        self._launch([*gateways, *own_warehouse])
+        self._launch([part for part in parts if part.name.startswith(services.OF_WAREHOUSE)])
         self._state = "ready"
         self._write()
         self._tell(f"all {len(self._children)} processes are ready after {time.monotonic() - began:.1f} s")

@@ -41,10 +41,11 @@ _KEPT_DAYS = {
     "pool_status": 30,
     "task_submitted": 365,
     "task_outcome": 365,
+    "feedback_given": 365,
     "experiment_verdict": 365,
     OTHER: 365,
 }
-"""Samples of a state a month, what was asked and answered a year; see `_OTHERS_DAYS`."""
+"""Samples of a state a month, what was asked, answered and said of it a year; see `_OTHERS_DAYS`."""
 _OTHERS_DAYS = 90
 _FOR_EVER_EVENTS = ("AgentDefinition", "Experiment")
 """Few rows that stay true for long."""

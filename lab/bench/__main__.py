@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lab.bench import experiment, fairness, line, memory, queue, sink, warehouse
+from lab.bench import api, chat, experiment, fairness, line, live, memory, queue, sink, warehouse
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import alone
 
@@ -18,6 +18,9 @@ OTHERS = {
     "sink": sink,
     "warehouse": warehouse,
     "experiment": experiment,
+    "api": api,
+    "live": live,
+    "chat": chat,
 }
 TITLES = {
     "line": "The line beside its peers",
@@ -27,6 +30,9 @@ TITLES = {
     "sink": "The sink",
     "warehouse": "Questions over ten million events",
     "experiment": "An experiment on the line",
+    "api": "The HTTP API",
+    "live": "Live progress",
+    "chat": "The chat",
 }
 
 

@@ -20,6 +20,7 @@ def bench_settings(state: Path, **over: Any) -> Settings:
         "redis_port": PORT + 2,
         "clickhouse_port": PORT + 3,
         "metrics_port": PORT + 4,
+        "gateway_port": PORT + 10,
         "agents_dir": str(AGENTS),
         "sim_speed": 1e9,
         "sim_failure_rate": 0.0,

@@ -74,4 +74,6 @@ def _task(chooser: random.Random, task_id: str, agents: Sequence[str]) -> TaskSu
         "parent_id": None,
         "item_index": None,
         "redrive_of": None,
+        "conversation": [],
+        "by": None,
     }

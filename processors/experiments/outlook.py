@@ -7,7 +7,7 @@ from typing import Literal
 
 from processors.experiments.design import Course, Design, Question
 from processors.experiments.estimates import BadData
-from processors.experiments.planning import cost_of_clusters, left_by_covariates, smallest_effect
+from processors.experiments.planning import CLOSE_ENOUGH, cost_of_clusters, left_by_covariates, smallest_effect
 from processors.experiments.verdict import FIXED_DAYS, Mode
 
 POWER = 0.8
@@ -43,10 +43,11 @@ class Outlook:
     sentences: list[str]
 
 
-def plan_of(question: Question) -> Outlook:
-    """Raises BadData, with a sentence, where that cannot be planned."""
+def plan_of(question: Question, close_enough: float = CLOSE_ENOUGH) -> Outlook:
+    """Raises BadData, with a sentence, where that cannot be planned. `close_enough`: the share of a least effect to
+    which it is searched."""
     design = Design(question)
-    found, effect, course = _solved(question, design)
+    found, effect, course = _solved(question, design, close_enough)
     units, power = course[-1]
     a_day = question.units_a_day
     expected = round(_mean_units(course)) if question.mode == "sequential" else None
@@ -73,7 +74,7 @@ def plan_of(question: Question) -> Outlook:
     return outlook
 
 
-def _solved(question: Question, design: Design) -> tuple[Asked, float, Course]:
+def _solved(question: Question, design: Design, close_enough: float) -> tuple[Asked, float, Course]:
     """What was asked for, the effect, and the looks; the last tells units and power. A fixed test has one look."""
     effect, units, power = question.effect, question.units, question.power or POWER
 
@@ -91,7 +92,8 @@ def _solved(question: Question, design: Design) -> tuple[Asked, float, Course]:
         if effect is not None:
             return "power", effect, course(effect, units)
         sign = 1 if question.higher_is_better else -1
-        effect = sign * smallest_effect(lambda size: course(sign * size, units)[-1][1], power, design.most(sign))
+        most = design.most(sign)
+        effect = sign * smallest_effect(lambda size: course(sign * size, units)[-1][1], power, most, close_enough)
         return "effect", effect, course(effect, units)
     if effect is None:
         raise BadData("Give the effect to be found (--effect), or the units there will be (--units), or both.")

@@ -57,7 +57,9 @@ def units_needed(power: Callable[[int], float], wanted: float = 0.8, least: int 
     return high
 
 
-def smallest_effect(power: Callable[[float], float], wanted: float = 0.8, most: float = inf) -> float:
+def smallest_effect(
+    power: Callable[[float], float], wanted: float = 0.8, most: float = inf, close_enough: float = CLOSE_ENOUGH
+) -> float:
     """The minimum detectable effect: the least at which `power` reaches `wanted`; `most` is the greatest possible."""
     high = min(1.0, most)
     while power(high) < wanted:
@@ -65,7 +67,7 @@ def smallest_effect(power: Callable[[float], float], wanted: float = 0.8, most: 
             raise BadData("Not even the greatest possible effect would be found: plan for more units.")
         high = min(2 * high, most)
     low = 0.0
-    while high - low > CLOSE_ENOUGH * high:
+    while high - low > close_enough * high:
         middle = (low + high) / 2
         low, high = (low, middle) if power(middle) >= wanted else (middle, high)
     return high

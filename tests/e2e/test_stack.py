@@ -23,12 +23,12 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
-NAMES = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
+NAMES = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0", "gateway-0", "gateway-1"]
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    settings = settings_in(tmp_path_factory.mktemp("stack"), watchdog_s=3.0)
+    settings = settings_in(tmp_path_factory.mktemp("stack"), watchdog_s=3.0, gateways=2)
     with running_line(settings, STAND_IN) as running:
         yield running
 
@@ -77,8 +77,9 @@ def test_second_up_is_refused_and_names_the_first(up: Settings, detach: bool) ->
         stack.up(up, detach=detach)
 
 
-def test_killed_service_is_back_at_once(up: Settings) -> None:
-    assert kill_and_await_restart(up, "router-0") < 3
+@pytest.mark.parametrize("name", ["router-0", "gateway-1"])
+def test_killed_service_is_back_at_once(up: Settings, name: str) -> None:
+    assert kill_and_await_restart(up, name) < 3
 
 
 def test_killed_redis_is_back_with_its_data(up: Settings) -> None:
@@ -95,9 +96,10 @@ def test_killed_broker_is_back_within_seconds_with_its_data(up: Settings) -> Non
     write(up, "after the broker was killed")
 
 
-def test_hung_service_is_killed_and_restarted(up: Settings) -> None:
-    kill_and_await_restart(up, "dispatcher-0", signal.SIGSTOP)
-    assert "dispatcher-0 gave no sign of life" in (up.state / "log" / "stack.log").read_text()
+@pytest.mark.parametrize("name", ["dispatcher-0", "gateway-0"])
+def test_hung_service_is_killed_and_restarted(up: Settings, name: str) -> None:
+    kill_and_await_restart(up, name, signal.SIGSTOP)
+    assert f"{name} gave no sign of life" in (up.state / "log" / "stack.log").read_text()
 
 
 def test_log_file_holds_what_a_process_said(up: Settings) -> None:

@@ -23,7 +23,7 @@ def test_an_agent_shows_what_is_defined_alive_and_waiting() -> None:
             instances=[{"instance_id": "a-1", "running": []}],
         ),
     ]
-    (row,) = agent_rows([agent], [status], beats, heard_since_us=NOW_US - 5)
+    (row,) = agent_rows([agent], [status], beats, heard_since_us=NOW_US - 5, model_default="m")
     assert (row.instances_live, row.hosts, row.waiting) == (1, ["host-0"], 7)
 
 
@@ -36,5 +36,6 @@ def test_an_agent_that_was_never_heard_of_is_shown_and_one_taken_out_is_not() ->
         [],
         [],
         heard_since_us=NOW_US,
+        model_default="m",
     )
     assert [(row.agent_id, row.instances_live, row.waiting) for row in rows] == [("z", 0, 0)]

@@ -54,6 +54,7 @@ def test_everything_a_submitter_may_say_arrives() -> None:
         "retries_max": 0,
         "redos_max": 2,
         "items": ["a", "b"],
+        "conversation": [{"role": "user", "text": "Hello"}, {"role": "assistant", "text": "Good morning"}],
     }
     assert set(given_) == set(FIELDS)
     task = task_from(given_, NOW_US, limits=LIMITS)

@@ -24,6 +24,7 @@ EVERYTHING = [
         ("TaskCommand", 2),
         ("ItemFinished", 2),
         ("DeadLetter", 2),
+        ("FeedbackGiven", 2),
     )
     for index in range(count)
 ]

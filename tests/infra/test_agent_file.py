@@ -95,6 +95,7 @@ def test_an_external_agent_needs_no_prompt(write):
         ("---\ndescription: Helps.\nrunner: [auto]\n---\nHelp.", 3, "external"),
         ("---\ndescription: Helps.\nmodel: ''\n---\nHelp.", 3, "name of a model"),
         ("---\ndescription: ' '\n---\nHelp.", 2, "a sentence"),
+        ('---\ndescription: "\\uD800"\n---\nHelp.', 2, "a sentence"),
         ("---\ndescription: Helps.\nrole: a: b\n---\nHelp.", 3, "no YAML"),
         ("---\ndescription: 2026-99-99\n---\nHelp.", 2, "no YAML"),
         ("---\ndescription: Helps.\nkeywords: " + "[" * 5000 + "\n---\nHelp.", 2, "no YAML"),

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -17,17 +19,52 @@ from infra.stack import jars, plan
 from infra.stack.broker import properties
 from infra.stack.errors import StackError
 from infra.stack.output import Output
+from infra.stack.part import gateway_answers
 from lab.ports import free_ports
 from tests.support.running import settings_in
 
 
 def test_outside_servers_are_not_started() -> None:
     outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", clickhouse_url="http://c:1", routers=2)
-    assert plan.names(outside) == ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0", "judge-0"]
+    ours = ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0", "judge-0", "gateway-0"]
+    assert plan.names(outside) == ours
 
 
-def test_without_a_sink_there_is_no_warehouse() -> None:
-    assert plan.names(Settings(sinks=0)) == ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
+def test_without_a_sink_there_is_no_warehouse_and_without_a_gateway_no_page() -> None:
+    bare = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
+    assert plan.names(Settings(sinks=0, gateways=0)) == bare
+    assert plan.names(Settings(sinks=0, gateways=2)) == [*bare, "gateway-0", "gateway-1"]
+
+
+def test_each_gateway_has_the_port_after_the_one_before(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, gateways=2)
+    with socket.create_server(("127.0.0.1", settings.gateway_port + 1)), pytest.raises(StackError) as refused:
+        plan.check_ports(settings)
+    assert str(refused.value).startswith(f"port {settings.gateway_port + 1} (gateway-1) is taken")
+    assert "set gateway_port (HEADWAY_GATEWAY_PORT) to a free one" in str(refused.value)
+
+
+def test_a_gateway_that_refuses_more_requests_is_alive_and_one_that_fails_is_not() -> None:
+    """Strangers who use up what it takes must not have it restarted."""
+
+    class Answer(BaseHTTPRequestHandler):
+        status = 429
+
+        def do_GET(self) -> None:
+            self.send_response(self.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        assert gateway_answers("127.0.0.1", port) and gateway_answers("0.0.0.0", port)
+        Answer.status = 500
+        assert not gateway_answers("127.0.0.1", port)
+        server.shutdown()
+    assert not gateway_answers("127.0.0.1", port)
 
 
 def test_taken_and_doubled_ports_are_named_together(tmp_path: Path) -> None:
@@ -85,10 +122,10 @@ def test_a_stranger_on_our_port_is_no_line(tmp_path: Path) -> None:
 
 
 def test_free_ports_are_accepted() -> None:
-    port = free_ports(10)
-    plan.check_ports(
-        Settings(kafka_port=port, kafka_controller_port=port + 1, redis_port=port + 2, metrics_port=port + 3)
-    )
+    port = free_ports(20)
+    kafka = {"kafka_port": port, "kafka_controller_port": port + 1}
+    others = {"redis_port": port + 2, "clickhouse_port": port + 3, "gateway_port": port + 4}
+    plan.check_ports(Settings(**kafka, **others, metrics_port=port + 10))
 
 
 def test_missing_java_and_maven_are_named_with_their_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

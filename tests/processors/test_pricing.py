@@ -43,3 +43,9 @@ def test_own_prices_go_before_the_list_and_are_in_dollars() -> None:
 def test_the_estimate_of_tokens_is_not_passed(text: str) -> None:
     """No tokenizer here makes more than a token of two bytes."""
     assert tokens_in_at_most(text) >= len(text.encode()) // 2
+
+
+@given(st.lists(st.text(max_size=40), max_size=60))
+def test_every_message_of_a_conversation_counts_and_so_does_its_frame(texts: list[str]) -> None:
+    """A few tokens frame each message, however short it is."""
+    assert tokens_in_at_most(*texts) >= sum(len(text.encode()) for text in texts) // 2 + 4 * len(texts)

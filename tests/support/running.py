@@ -30,8 +30,10 @@ def settings_in(folder: Path, **over: Any) -> Settings:
         "kafka_controller_port": port + 1,
         "redis_port": port + 2,
         "metrics_port": port + 4,
+        "gateway_port": port + 10,
         "clickhouse_port": port + 3,
-        "sinks": 0,  # who needs the warehouse asks for it
+        "sinks": 0,  # who needs the warehouse asks for it, or for a gateway
+        "gateways": 0,
         "kafka_heap_mb": 256,
         "sim_speed": 2000.0,
         "retry_base_s": 0.1,

@@ -29,6 +29,8 @@ def submission(task_id: str, **over: Any) -> dict[str, Any]:
         "parent_id": None,
         "item_index": None,
         "redrive_of": None,
+        "conversation": [],
+        "by": None,
     } | over
 
 

@@ -8,6 +8,7 @@ import anthropic
 from infra import metrics
 from infra.budget import Budget, Busy, CapReached, Reservation, StoreDown
 from infra.settings import Settings
+from processors.conversation import alternating
 from processors.pricing import cost_usd_micros, tokens_in_at_most, with_own
 from streams.executor.work import Answer, Permanent, Retryable, Work
 
@@ -82,11 +83,13 @@ class Anthropic:
         text = work.task["text"]
         if feedback:
             text += f"\n\nYour last answer was not good enough: {feedback}\nAnswer again, and mend this."
-        request = {"model": model, "max_tokens": tokens_out, "messages": [{"role": "user", "content": text}]}
+        said = alternating(work.task["conversation"], text)
+        messages = [{"role": role, "content": part} for role, part in said]
+        request = {"model": model, "max_tokens": tokens_out, "messages": messages}
         prompt = "\n\n".join(part for part in (definition["prompt"], work.settings.prompt_extra) if part)
         if prompt:
             request["system"] = prompt
-        tokens_in = tokens_in_at_most(text, prompt)
+        tokens_in = tokens_in_at_most(prompt, *(part for _, part in said))
         cost = cost_usd_micros(model, tokens_in, tokens_out, self._prices)
         return _Call(request, model, Answer("", model, tokens_in, tokens_out, cost))
 

@@ -1,0 +1,80 @@
+"""What feed and replay share of Kafka: the partitions there are, their ends, and records as the hub takes them."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from gateway.live.order import Read
+from gateway.live.places import TOPICS, Layout, Places
+from infra import kafka, metrics
+from infra.settings import Settings
+from schemas.codec import BadMessage, decode
+
+
+def reader(settings: Settings, **over: Any) -> Consumer:
+    """Assigned by hand, without a group. It says when it has reached the end of a partition."""
+    group = f"headway-gateway-{os.getpid()}"
+    return kafka.consumer(settings, group, enable_partition_eof=True, fetch_wait_max_ms=50, log_level=2, **over)
+
+
+def layout(consumer: Consumer, timeout_s: float = kafka.ANSWER_S) -> Layout:
+    """Raises `KafkaUnreachable`, also while a topic is not there yet."""
+    try:
+        found = consumer.list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise kafka.KafkaUnreachable(f"Kafka does not answer: {error.args[0].str()}") from error
+    missing = [topic for topic in TOPICS if topic not in found.topics or not found.topics[topic].partitions]
+    if missing:
+        raise kafka.KafkaUnreachable(f"topics are not there yet: {', '.join(missing)}")
+    return Layout({topic: len(found.topics[topic].partitions) for topic in TOPICS}, found.cluster_id or "")
+
+
+def bounds(consumer: Consumer, layout: Layout) -> tuple[Places, Places]:
+    """The first offset of each place, and the one after its last committed record."""
+    try:
+        found = [consumer.get_watermark_offsets(TopicPartition(*pair), timeout=kafka.ANSWER_S) for pair in layout.pairs]
+    except KafkaException as error:
+        raise kafka.KafkaUnreachable(f"Kafka does not answer: {error.args[0].str()}") from error
+    return [low for low, _ in found], [high for _, high in found]
+
+
+def read_of(place: int, message: Message) -> Read:
+    """Bytes that are no event of a task have no name: they are only passed over."""
+    offset, at_ms = message.offset(), message.timestamp()[1]
+    try:
+        name, event = decode(message.value())
+    except BadMessage:
+        metrics.BAD_MESSAGES.labels(message.topic()).inc()
+        return Read(place, offset, at_ms, "", {})
+    # An attempt may be taken back from a task that nobody remembers: it is nobody's any more.
+    return Read(place, offset, at_ms, name if event.get("tenant_id") else "", event)
+
+
+def read_between(
+    consumer: Consumer, layout: Layout, start: Places, end: Places, needles: Iterable[bytes] | None = None
+) -> Iterable[Read]:
+    """All records from `start` up to `end`, each partition in its order. `needles`: only those that contain one."""
+    left = {place for place, (a, b) in enumerate(zip(start, end, strict=True)) if a < b}
+    consumer.assign([TopicPartition(*layout.pairs[place], start[place]) for place in sorted(left)])
+    wanted = None if needles is None else tuple(needles)
+    silent = 0
+    while left:
+        first = consumer.poll(0.2)
+        messages = [] if first is None else [first, *consumer.consume(1000, 0)]
+        silent = 0 if messages else silent + 1
+        if silent > kafka.IDLE_S * 5:
+            raise kafka.KafkaUnreachable(f"nothing came for {kafka.IDLE_S:.0f} s")
+        for message in messages:
+            if message.error() is not None and message.error().code() != KafkaError._PARTITION_EOF:
+                if message.error().code() in kafka.HOPELESS or message.error().fatal():
+                    raise kafka.KafkaTrouble(f"reading {message.topic()}: {message.error().str()}")
+                continue
+            place = layout.place(message.topic(), message.partition())
+            if message.error() is None and message.offset() < end[place]:
+                value = message.value() or b""
+                if wanted is None or any(needle in value for needle in wanted):
+                    yield read_of(place, message)
+            if message.error() is not None or message.offset() + 1 >= end[place]:
+                left.discard(place)

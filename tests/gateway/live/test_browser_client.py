@@ -1,0 +1,181 @@
+"""The browser's module on a socket of straw: what it asks for and hands on, whatever the network does."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "gateway" / "page" / "headway.js"
+
+STAGE = """
+const events = {};
+globalThis.addEventListener = (name, does) => (events[name] = does);
+globalThis.document = { visibilityState: "visible" };
+const sockets = [];
+globalThis.WebSocket = class {
+  static OPEN = 1;
+  constructor() { this.readyState = 0; this.sent = []; sockets.push(this); }
+  send(text) { this.sent.push(JSON.parse(text)); }
+  close() { this.readyState = 3; }
+  open() { this.readyState = 1; this.onopen?.(); }
+  hear(event, data = {}, more = {}) {
+    const message = { event, data, session_id: null, timestamp: 0, progress: null, token: null, ...more };
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+  lose(code = 1006) { this.readyState = 3; this.onclose?.({ code, reason: "" }); }
+};
+// Time goes as it is told to.
+let clock = 0, timers = [];
+globalThis.setTimeout = (does, ms) => { const timer = { does, at: clock + ms }; timers.push(timer); return timer; };
+globalThis.clearTimeout = (timer) => { timers = timers.filter((one) => one !== timer); };
+const pass = (ms) => {
+  const until = clock + ms;
+  for (;;) {
+    const next = timers.filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0];
+    if (!next) break;
+    clock = next.at;
+    clearTimeout(next);
+    next.does();
+  }
+  clock = until;
+};
+console.error = () => {};
+const { Live } = await import(process.argv[1]);
+const live = new Live({ url: "ws://x/ws" });
+const heard = { a: [], b: [] };
+const S = { session_id: "s" };
+const shown = (to, token) => ["snapshot", { of: to, tasks: [] }, { token }];
+const told = (task_id, token) => ["progress_update", { task_id }, { session_id: "s", token }];
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the browser's module")
+
+
+def play(script: str) -> Any:
+    """What the script's `said` is at its end."""
+    said = "process.stdout.write(JSON.stringify(said));"
+    words = ["node", "--no-warnings", "--input-type=module", "-e", STAGE + script + said, "--", str(SCRIPT)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_handler_that_fails_stops_no_other_and_no_message() -> None:
+    said = play("""
+    live.subscribe(S, () => { throw new Error("mine"); });
+    live.subscribe(S, (m) => heard.b.push(m.event));
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    sockets[0].hear(...told("t", "2"));
+    sockets[0].lose();
+    pass(1000);
+    sockets[1].open();
+    const said = [heard.b, sockets[1].sent];
+    """)
+    assert said == [
+        ["snapshot", "progress_update"],
+        [{"action": "subscribe", "to": [{"session_id": "s"}], "token": "2"}],
+    ]
+
+
+def test_who_subscribes_to_what_is_known_hears_nothing_before_its_snapshot_also_over_a_disconnect() -> None:
+    said = play("""
+    live.subscribe(S, (m) => heard.a.push(m.event));
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    live.subscribe(S, (m) => heard.b.push(m.event));
+    sockets[0].hear(...told("t", "2"));
+    sockets[0].lose();
+    pass(1000);
+    sockets[1].open();
+    sockets[1].hear(...told("t", "3"));
+    sockets[1].hear(...shown(S, "4"));
+    sockets[1].hear(...told("t", "5"));
+    const said = [heard.a, heard.b, sockets[1].sent];
+    """)
+    subscribe = {"action": "subscribe", "to": [{"session_id": "s"}]}
+    assert said == [
+        ["snapshot", "progress_update", "progress_update", "snapshot", "progress_update"],
+        ["snapshot", "progress_update"],
+        [subscribe | {"token": "2"}, subscribe],
+    ]
+
+
+def test_what_was_shown_without_a_token_after_it_is_shown_anew() -> None:
+    """Only the last snapshot has one; with an older token some of what was shown would be told again."""
+    said = play("""
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    sockets[0].lose();
+    live.subscribe({ task_id: "t" }, () => {});
+    live.subscribe({ task_id: "u" }, () => {});
+    sockets[1].open();
+    sockets[1].hear(...shown({ task_id: "t" }, null));
+    sockets[1].lose();
+    pass(1000);
+    sockets[2].open();
+    const said = sockets[2].sent;
+    """)
+    assert said == [
+        {"action": "subscribe", "to": [{"session_id": "s"}], "token": "1"},
+        {"action": "subscribe", "to": [{"task_id": "t"}, {"task_id": "u"}]},
+    ]
+
+
+def test_a_connection_that_never_opens_or_fails_without_a_close_is_tried_again() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    pass(11000);
+    sockets[1].onerror({});
+    pass(1000);
+    const said = sockets.length;
+    """)
+    assert said == 3
+
+
+def test_after_a_sleep_a_silent_connection_is_given_up_within_seconds() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    events.visibilitychange();
+    const pinged = sockets[0].sent.at(-1).action;
+    pass(3000);
+    const waiting = live.state.state;
+    pass(1000);
+    const said = [pinged, waiting, sockets.length];
+    """)
+    assert said == ["ping", "connecting", 2]
+
+
+def test_what_answers_after_a_sleep_stays() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    events.online();
+    sockets[0].hear("pong");
+    pass(20000);
+    const said = sockets.length;
+    """)
+    assert said == 1
+
+
+def test_an_access_that_is_over_is_said_and_not_tried_again_until_somebody_asks() -> None:
+    said = play("""
+    const reasons = [];
+    live.onerror = (reason) => reasons.push(reason);
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear("closing", { code: 4401, reason: "The access token is over." });
+    sockets[0].lose(4401);
+    pass(60000);
+    const before = sockets.length;
+    live.subscribe({ task_id: "t" }, () => {});
+    const said = [live.state.state, reasons, before, sockets.length];
+    """)
+    assert said == ["closed", ["The access token is over."], 1, 2]

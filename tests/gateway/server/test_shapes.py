@@ -1,0 +1,62 @@
+"""Schemas made from the events, and the check by them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.server.shapes import event, example, or_null, plain, problems, record, ref, text, whole
+from schemas.codec import FOLDER
+
+FOLDERS = sorted(path.name for path in (FOLDER / "events").iterdir())
+PET = record("A pet.", {"name": text("", minLength=1), "age": or_null(whole("", minimum=0, maximum=99))}, ("age",))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_example_of_an_event_passes_the_schema_made_from_it(folder: str) -> None:
+    assert list(problems(event(folder), plain(example(folder)), {})) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_an_event_without_one_of_its_fields_or_with_one_more_does_not_pass(folder: str) -> None:
+    good = plain(example(folder))
+    for name in good:
+        without = {key: value for key, value in good.items() if key != name}
+        assert list(problems(event(folder), without, {})) == [f"{name} is missing"]
+    assert "surplus is not known" in next(problems(event(folder), {**good, "surplus": 1}, {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"name": "Tom", "age": 3}, []),
+        ({"name": "Tom", "age": None}, []),
+        ({"name": "Tom"}, []),
+        ({}, ["pets[0].name is missing"]),
+        ({"name": ""}, ["pets[0].name has 0 characters and may have 1 to any"]),
+        ({"name": 7}, ["pets[0].name must be string, not 7"]),
+        ({"name": "Tom", "age": True}, ["pets[0].age must be integer or null, not true"]),
+        ({"name": "Tom", "age": 100}, ["pets[0].age must be at most 99, not 100"]),
+        ({"name": "Tom", "tail": 1}, ["pets[0].tail is not known; there are name, age"]),
+        ("Tom", ['pets[0] must be object, not "Tom"']),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(value: Any, said: list[str]) -> None:
+    body = record("", {"pets": {"type": "array", "items": ref("Pet")}})
+    assert list(problems(body, {"pets": [value]}, {"Pet": PET})) == said
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+@settings(deadline=None)
+def test_the_check_says_something_about_any_value_and_breaks_on_none(value: Any) -> None:
+    said = list(problems(PET, value, {}))
+    is_pet = isinstance(value, dict) and set(value) <= {"name", "age"} and isinstance(value.get("name"), str)
+    assert said != [] or is_pet
