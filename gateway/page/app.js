@@ -1,0 +1,228 @@
+/**
+ * The page: which view an address means, the bar above it, and the one live connection they share.
+ *
+ * A view is a module with `export default async function view(context)`, which gives its element, and may set what is
+ * called when it is left. All that it shows follows from the address: `context.params` (parts of the path) and
+ * `context.query`. `context.setQuery({ state: "failed" })` changes the address and, by that, the view.
+ */
+
+import { accessToken, comeIn, keepToken } from "./access.js";
+import { get, whenExpired } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { time } from "./format.js";
+import { Live } from "./headway.js";
+import { listen, takeKeys } from "./keys.js";
+import { failure, loading } from "./ui.js";
+
+const VIEWS = [
+  { name: "Live", key: "l", href: "/", at: /^\/$/, load: () => import("./views/live.js") },
+  { name: "Tasks", key: "t", href: "/tasks", at: /^\/tasks(?:\/(?<id>[^/]+))?$/, load: () => import("./views/tasks.js") },
+  { name: "Chat", key: "c", href: "/chat", at: /^\/chat(?:\/(?<id>[^/]+))?$/, load: () => import("./views/chat.js") },
+  { name: "Agents", key: "a", href: "/agents", at: /^\/agents(?:\/(?<id>[^/]+))?$/, load: () => import("./views/agents.js") },
+  {
+    name: "Experiments",
+    key: "e",
+    href: "/experiments",
+    at: /^\/experiments(?:\/(?<name>[^/]+))?$/,
+    load: () => import("./views/experiments.js"),
+    role: "admin",
+  },
+];
+
+const main = document.getElementById("main");
+const lamp = document.getElementById("lamp");
+const notice = document.getElementById("notice");
+const live = new Live({ accessToken });
+
+let me = null;
+let shown = null; // { view, path, onleave, onquery }
+let turn = 0;
+
+/** Goes to an address of this page. `replace`: without a step in the browser's history. */
+export function go(href, { replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"](null, "", href);
+  show();
+}
+
+async function show() {
+  const path = location.pathname;
+  const query = Object.fromEntries(new URLSearchParams(location.search));
+  const found = VIEWS.map((view) => ({ view, match: view.at.exec(path) })).find(({ match }) => match);
+  if (shown && found?.view === shown.view && shown.onchange) {
+    shown.onchange({ params: paramsOf(found.match), query });
+    return;
+  }
+  const mine = ++turn;
+  shown?.onleave?.();
+  shown = null;
+  takeKeys({});
+  mark(found?.view);
+  if (!found) {
+    document.title = "Not here · Headway";
+    fill(main, h("div", { class: "empty" }, h("p", {}, "There is nothing at this address."), h("a", { href: "/" }, "To the live board")));
+    return;
+  }
+  document.title = `${found.view.name} · Headway`;
+  fill(main, loading());
+  const context = contextOf(found, query);
+  try {
+    const element = await (await found.view.load()).default(context);
+    if (mine !== turn) return context.onleave?.();
+    shown = { view: found.view, get onleave() { return context.onleave; }, get onchange() { return context.onchange; } };
+    fill(main, element);
+  } catch (error) {
+    if (mine !== turn) return;
+    console.error(error);
+    fill(main, failure(`${found.view.name} cannot be shown.`, error, show));
+  }
+}
+
+function contextOf({ match }, query) {
+  return {
+    params: paramsOf(match),
+    query,
+    live,
+    me,
+    go,
+    /** Changes parts of the query; null takes one away. */
+    setQuery(changes, options = { replace: true }) {
+      const wanted = new URLSearchParams(location.search);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null || value === undefined || value === "") wanted.delete(name);
+        else wanted.set(name, value);
+      }
+      go(location.pathname + (wanted.size ? `?${wanted}` : ""), options);
+    },
+    title: (text) => (document.title = `${text} · Headway`),
+    keys: takeKeys,
+    /** May be set by the view: called when it is left, and when only the address within it changes. */
+    onleave: null,
+    onchange: null,
+  };
+}
+
+const paramsOf = (match) =>
+  Object.fromEntries(Object.entries(match.groups ?? {}).flatMap(([name, part]) => (part ? [[name, plain(part)]] : [])));
+
+/** A part of a path as it was before it was put into an address; as it stands, where it never was one. */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function mark(current) {
+  for (const link of document.querySelectorAll("#nav a")) {
+    if (link.dataset.view === current?.name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.getElementById("nav").classList.remove("open");
+  document.getElementById("menu").setAttribute("aria-expanded", "false");
+}
+
+// --- the bar
+
+function lampShows({ state, since, lag_ms }) {
+  lamp.dataset.state = state;
+  const text = {
+    live: lag_ms === null ? "live" : `live ${Math.round(lag_ms)} ms`,
+    connecting: "reconnecting…",
+    stale: `stale since ${time(since * 1000)}`,
+    closed: "not connected",
+  }[state];
+  say(lamp, text);
+  const says = {
+    connecting: "The connection to the gateway is lost; what you see is as it was. It goes on by itself.",
+    stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,
+  }[state];
+  warn(says && Date.now() - opened > 3000 ? says : null);
+}
+const opened = Date.now();
+
+function warn(text) {
+  say(notice, text ?? "");
+  notice.hidden = !text;
+}
+
+function navigation() {
+  fill(
+    document.getElementById("nav"),
+    VIEWS.filter((view) => !view.role || me.role === view.role).map((view) =>
+      h("a", { href: view.href, data: { view: view.name } }, view.name),
+    ),
+  );
+  const menu = document.getElementById("menu");
+  menu.onclick = () => {
+    const open = document.getElementById("nav").classList.toggle("open");
+    menu.setAttribute("aria-expanded", String(open));
+  };
+  const search = document.getElementById("search");
+  search.onsubmit = (event) => {
+    event.preventDefault();
+    const text = search.elements.text.value.trim();
+    search.elements.text.blur();
+    go(text ? `/tasks?${new URLSearchParams({ text })}` : "/tasks");
+  };
+}
+
+function follow(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (link.origin !== location.origin || link.target || link.hasAttribute("download") || link.getAttribute("href").startsWith("#")) return;
+  if (link.pathname.startsWith("/api/")) return;
+  event.preventDefault();
+  go(link.href);
+}
+
+// --- coming in
+
+/** Asks for a token, when there is none or it does not hold any more. */
+function askIn(why) {
+  live.close();
+  const input = h("input", { name: "token", type: "password", autocomplete: "off", required: true, "aria-label": "Access token" });
+  const enter = (event) => {
+    event.preventDefault();
+    keepToken(input.value.trim());
+    location.reload();
+  };
+  fill(
+    main,
+    h(
+      "form",
+      { class: "door", onsubmit: enter },
+      h("h1", {}, "Come in"),
+      h("p", {}, why),
+      h("p", {}, "On the machine of the gateway, ", h("code", {}, "headway open"), " opens this page with access; ", h("code", {}, "headway token create"), " makes a token for somebody else."),
+      h("label", {}, "Access token", input),
+      h("button", { type: "submit", class: "primary" }, "Come in"),
+    ),
+  );
+}
+
+async function start() {
+  whenExpired(() => askIn("Your access token is not known, or over."));
+  await comeIn().catch(() => {}); // without an answer the next request says why
+  if (!accessToken()) return askIn("This page shows people's work, so it asks who you are.");
+  try {
+    me = await get("/api/me");
+  } catch (error) {
+    if (error.status !== 401) fill(main, failure("The gateway cannot be reached.", error, start));
+    return;
+  }
+  navigation();
+  live.onstate = lampShows;
+  live.onerror = (reason) => (live.state.state === "closed" ? warn(reason) : console.warn("live:", reason));
+  listen((key) => {
+    const view = VIEWS.find((one) => one.key === key && (!one.role || me.role === one.role));
+    if (view) go(view.href);
+    return Boolean(view);
+  });
+  live.subscribe({ fleet: true }, () => {}); // the lamp lives of it
+  addEventListener("popstate", show);
+  document.addEventListener("click", follow);
+  show();
+}
+
+start();

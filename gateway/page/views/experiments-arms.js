@@ -1,0 +1,112 @@
+/** The arms of a new experiment, to be written: names, values, shares. */
+
+import { h } from "../dom.js";
+import { NAME, valued } from "./experiments-said.js";
+
+const ARMS_MAX = 10;
+
+/** Control with the value of now, and one arm or more beside it, each with a share. */
+export function armsOf(onchange) {
+  const body = h("tbody");
+  const add = h(
+    "button",
+    { type: "button", onclick: () => (row(`b${body.children.length}`), even(), onchange()) },
+    "Another arm",
+  );
+  const element = h(
+    "div",
+    { class: "stack arms-form" },
+    h(
+      "table",
+      { class: "arms-of" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["Arm", "Value", "Share [%]", ""].map((name) =>
+            h("th", { scope: "col" }, name || h("span", { class: "hidden" }, "Remove")),
+          ),
+        ),
+      ),
+      body,
+    ),
+    h(
+      "div",
+      { class: "actions" },
+      add,
+      h("button", { type: "button", onclick: () => (even(), onchange()) }, "Equal shares"),
+    ),
+  );
+  const rows = () => [...body.children].map((one) => one.parts);
+
+  function row(name, fixed = false) {
+    const parts = {
+      name: h("input", {
+        value: name,
+        maxlength: 63,
+        readonly: fixed,
+        "aria-label": "Arm",
+        autocomplete: "off",
+        oninput: called,
+      }),
+      value: h("input", { maxlength: 10_000, autocomplete: "off" }),
+      share: h("input", { type: "number", min: 0.01, max: 99.99, step: "any" }),
+    };
+    called();
+    function called() {
+      parts.value.setAttribute("aria-label", `Value of arm ${parts.name.value}`);
+      parts.share.setAttribute("aria-label", `Share of arm ${parts.name.value} in percent`);
+    }
+    const out =
+      !fixed &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "plain",
+          "aria-label": `Remove arm ${name}`,
+          onclick: () => (one.remove(), even(), onchange()),
+        },
+        "✕",
+      );
+    const one = h("tr", {}, ...Object.values(parts).map((part) => h("td", {}, part)), h("td", {}, out));
+    one.parts = parts;
+    body.append(one);
+  }
+
+  function even() {
+    const all = rows();
+    const share = Math.floor(10_000 / all.length) / 100;
+    all.forEach(
+      ({ share: input }, i) =>
+        (input.value = i ? share : (100 - share * (all.length - 1)).toFixed(2).replace(/\.?0+$/, "")),
+    );
+    add.disabled = all.length >= ARMS_MAX;
+    for (const button of body.querySelectorAll("button")) button.hidden = all.length <= 2;
+  }
+
+  row("control", true);
+  row("b");
+  even();
+  return {
+    element,
+    /** Control works with what the line works with, unless something else is given. */
+    now: (value) => (rows()[0].value.placeholder = value === "" ? "(nothing, as now)" : `${valued(value)} (as now)`),
+    valueInput: (name) => (rows().find((one) => one.name.value === name) ?? rows()[1]).value,
+    values: () =>
+      Object.fromEntries(
+        rows().flatMap(({ name, value }, i) => (i === 0 && value.value === "" ? [] : [[name.value, value.value]])),
+      ),
+    split: () => Object.fromEntries(rows().map(({ name, share }) => [name.value, Number(share.value) / 100])),
+    problem() {
+      const all = rows();
+      const names = all.map((one) => one.name.value);
+      if (new Set(names).size < names.length) return "Two arms have one name.";
+      if (names.some((one) => !NAME.test(one))) return "An arm's name is made of a-z, 0-9, _ and -.";
+      const sum = all.reduce((total, one) => total + Number(one.share.value), 0);
+      return Math.abs(sum - 100) > 0.1 ? `The shares make ${Number(sum.toFixed(2))} %, not 100.` : "";
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/** Who is at work: instances by host, and the agents with what they have in hand. */
+
+import { h, keep, say } from "../dom.js";
+import { number, time } from "../format.js";
+import { empty, panel } from "../ui.js";
+
+const HOSTS_MAX = 8;
+const AGENTS_MAX = 10;
+const CHOOSE_MS = 10_000; // among many, who is shown changes seldom
+
+export class Fleet {
+  /** `beside`: what else is shown here, at the end. */
+  constructor(beside) {
+    this.hosts = h("ul", { class: "bars" });
+    this.agents = h("ul", { class: "bars" });
+    this.moreHosts = h("p", { class: "quiet" });
+    this.moreAgents = h("a", { class: "quiet", href: "/agents" });
+    this.none = empty("No host of agents is there.", h("p", {}, "Start the line: ", h("code", {}, "headway up")));
+    const hosts = panel("Instances by host", this.none, this.hosts, this.moreHosts);
+    this.element = h("div", { class: "fleet" }, hosts, panel("Agents", this.agents, this.moreAgents), beside);
+    this.chosen = [];
+    this.chosenAt = -Infinity;
+  }
+
+  /** `pools`: the newest status of each, by name; `targets`: instances wanted by agent, or null. */
+  show(board, pools, targets) {
+    const workers = board.workers ?? [];
+    this.none.hidden = workers.length > 0;
+    const lack = (host) => 1 - host.instances / host.most;
+    const first = [...workers].sort((a, b) => lack(b) - lack(a) || (a.host_id < b.host_id ? -1 : 1));
+    keep(this.hosts, first.slice(0, HOSTS_MAX), (host) => host.host_id, (host) => makeBar(host.host_id), showHost);
+    more(this.moreHosts, workers.length - HOSTS_MAX);
+    this.#choose(pools, targets);
+    const agents = this.chosen.map((name) => pools.get(name)).filter(Boolean);
+    const show = (row, pool) => showAgent(row, pool, targets?.get(pool.agent_id));
+    keep(this.agents, agents, (pool) => pool.pool, makeAgent, show);
+    more(this.moreAgents, pools.size - this.chosen.length);
+  }
+
+  /** All by name when they are few; else those that lack something, then those that have most in hand. */
+  #choose(pools, targets) {
+    const now = performance.now();
+    const all = pools.size <= AGENTS_MAX;
+    const there = this.chosen.filter((name) => pools.has(name));
+    if (there.length === Math.min(pools.size, AGENTS_MAX) && (all || now - this.chosenAt < CHOOSE_MS)) return;
+    this.chosenAt = now;
+    const lacks = (pool) => pool.instances < (targets?.get(pool.agent_id) ?? 1);
+    const weight = (pool) => (lacks(pool) ? 1e6 : 0) + 10 * pool.waiting + pool.running;
+    const found = [...pools.values()].sort((a, b) => weight(b) - weight(a)).slice(0, AGENTS_MAX);
+    this.chosen = found.map((pool) => pool.pool).sort();
+  }
+}
+
+function more(element, left) {
+  element.hidden = left <= 0;
+  if (left > 0) say(element, `and ${number(left)} more`);
+}
+
+function makeBar(name, href = null) {
+  const parts = { bar: h("i"), figure: h("span", { class: "figures" }), note: h("span", { class: "note quiet" }) };
+  parts.meter = h("span", { class: "meter", aria: { hidden: true } }, parts.bar);
+  const cells = [h("span", { class: "name", title: name }, name), parts.note, parts.meter, parts.figure];
+  const row = h("li", {}, href ? h("a", { href }, cells) : h("span", {}, cells));
+  row.parts = parts;
+  return row;
+}
+
+const makeAgent = (pool) => makeBar(pool.pool, `/agents/${encodeURIComponent(pool.agent_id)}`);
+
+function showBar({ parts }, share, figure, note, tone) {
+  parts.bar.style.setProperty("width", `${Math.round(100 * Math.min(1, share))}%`);
+  say(parts.figure, figure);
+  say(parts.note, note);
+  if (parts.meter.dataset.tone !== tone) parts.meter.dataset.tone = tone;
+}
+
+function showHost(row, { instances, most, running, heard_at }) {
+  const note = instances ? (running ? `${number(running)} running` : "idle") : `silent since ${time(heard_at)}`;
+  showBar(row, instances / most, `${instances}/${most}`, note, toneOf(instances, most));
+}
+
+function showAgent(row, { instances, running, slots, waiting }, target) {
+  const lacking = instances < target;
+  const note = lacking ? `${target - instances} missing` : waiting ? `${number(waiting)} waiting` : "";
+  showBar(row, slots ? running / slots : 0, `${running}/${slots}`, note, toneOf(instances, target));
+}
+
+const toneOf = (instances, wanted) => (instances === 0 ? "bad" : instances < wanted ? "warn" : "");

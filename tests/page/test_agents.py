@@ -1,0 +1,118 @@
+"""Agents: who there is, who fits some words, what a definition means, and changing one."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.site import Site, Visit
+
+pytestmark = pytest.mark.e2e
+HOSTILE = "Checks <img src=x onerror=document.title='broken'> contracts."
+FILE = f"---\ndescription: {HOSTILE}\ncapabilities: [legal_review]\nkeywords: [covenant]\n---\nYou check contracts.\n"
+
+
+@pytest.fixture
+def checker(site: Site) -> Iterator[str]:
+    """An agent of our own, with markup where words belong."""
+    caller = site.caller()
+    answer = caller.call("PUT", "/api/agents/contract-checker", {"markdown": FILE})
+    assert answer.status == 200, answer
+    yield "contract-checker"
+    caller.call("DELETE", "/api/agents/contract-checker")
+
+
+def row(page: Page, agent: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=agent, exact=True))
+
+
+def test_a_row_follows_its_agent_without_a_reload(visit: Visit, site: Site) -> None:
+    page = visit.page
+    page.goto("/agents")
+    done = row(page, "code-reviewer").locator("td[data-label='Done']")
+    expect(row(page, "code-reviewer")).to_contain_text("live")
+    before = int(re.split(r"\D", done.inner_text())[0])
+    site.ended(site.submit("Review the login module for security holes", agent_id="code-reviewer"))
+    expect(done).not_to_have_text(re.compile(rf"^{before}\b"))
+
+
+def test_words_find_the_agent_that_fits_and_stay_in_the_address(visit: Visit, checker: str) -> None:
+    page = visit.page
+    page.goto("/agents")
+    page.get_by_label("Find the agent").fill("Is this covenant binding?")
+    expect(page).to_have_url(re.compile("find=Is"))
+    expect(page.locator(".understood")).to_contain_text(f"{checker} would get it")
+    expect(page.locator("tbody tr").first).to_contain_text(checker)
+    expect(page.locator("tbody tr .why").first).to_contain_text("covenant")
+    expect(row(page, checker)).to_contain_text("<img src=x")
+    assert page.title() == "Agents · Headway"
+    page.reload()
+    expect(page.locator("tbody tr").first).to_contain_text(checker)
+
+
+def test_a_mistake_is_marked_at_its_line_and_cannot_be_saved(visit: Visit, checker: str) -> None:
+    page = visit.page
+    page.goto(f"/agents/{checker}")
+    file, save = page.get_by_label("Definition: front matter"), page.get_by_role("button", name="Save", exact=True)
+    file.fill(FILE.replace("keywords:", "instances: many\nkeywords:"))
+    expect(page.locator(".editor .said")).to_contain_text("Line 4")
+    expect(page.locator(".editor .lines > .bad")).to_have_text("instances: many")
+    expect(save).to_be_disabled()
+    page.reload()
+    expect(page.locator(".editor .said")).to_contain_text("Line 4")  # nothing that was written is lost
+    page.get_by_role("button", name="Discard changes").click()
+    expect(page.locator(".editor .said")).to_be_empty()
+
+
+def test_saving_names_its_effect_and_what_it_changes(visit: Visit, site: Site, checker: str) -> None:
+    page = visit.page
+    page.goto(f"/agents/{checker}")
+    page.get_by_label("Definition: front matter").fill(FILE.replace("keywords:", "instances: 3\nkeywords:"))
+    expect(page.locator(".side")).to_contain_text("3 instances of it run")
+    expect(page.locator(".side ins")).to_have_text("3")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Tasks routed from now on use this")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_contain_text("is saved")
+    assert site.caller().get(f"/api/agents/{checker}")["definition"]["instances"] == 3
+    assert visit.grave_findings() == []
+
+
+def test_an_agent_is_defined_from_the_template_and_removed_again(visit: Visit, site: Site) -> None:
+    page = visit.page
+    page.goto("/agents")
+    page.get_by_role("link", name="New agent").click()
+    define = page.get_by_role("button", name="Define agent")
+    page.get_by_label("Its name").fill("No Name")
+    expect(page.locator("#name-problem")).to_contain_text("a–z")
+    expect(define).to_be_disabled()
+    page.get_by_label("Its name").fill("page-made")
+    define.click()
+    page.get_by_role("dialog").get_by_role("button", name="Define page-made").click()
+    expect(page).to_have_url(re.compile("/agents/page-made$"))
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove page-made").click()
+    expect(page).to_have_url(re.compile("/agents$"))
+    assert "page-made" not in [one["agent_id"] for one in agents(site)]
+
+
+def test_who_may_only_look_sees_no_prompt_and_no_button(visit: Visit, site: Site) -> None:
+    page = visit.page
+    visit.let_in(site.token(role="viewer"))
+    page.reload()
+    page.goto("/agents/code-reviewer")
+    expect(page.locator(".panel").first).to_contain_text("Its prompt is told to admins only")
+    expect(page.locator("textarea")).to_have_count(0)
+    expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("/agents$"))
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/agents/code-writer$"))
+
+
+def agents(site: Site) -> list[dict[str, Any]]:
+    return list(site.caller().get("/api/agents")["agents"])

@@ -1,0 +1,141 @@
+"""Experiments: making one, its life, what its page says, and how effects are drawn and written."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.site import Site, Visit
+
+pytestmark = pytest.mark.e2e
+
+
+def draft(site: Site, name: str, **more: Any) -> None:
+    """One that varies how long an attempt may take, of which nobody here feels anything."""
+    body = {"name": name, "parameter": "task_timeout_s", "arms": {"short": "300"}, "unit": "task", **more}
+    answer = site.caller().call("POST", "/api/experiments", body)
+    assert answer.status == 201, answer
+
+
+def press(page: Page, verb: str, effect: str) -> None:
+    """A button, and the question that names its effect."""
+    page.get_by_role("button", name=verb, exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(effect)
+    dialog.get_by_role("button", name=verb, exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
+def test_a_refusal_stands_beside_the_field_it_is_about_and_the_draft_is_made_once_it_is_mended(visit: Visit) -> None:
+    page = visit.page
+    page.goto("/experiments?new")
+    page.get_by_label("Name", exact=True).fill("More Redos")
+    expect(page.locator("#wrong-name")).to_contain_text("a-z")
+    page.get_by_label("Name", exact=True).fill("more-redos")
+    page.get_by_label("Question").fill("Is it worth <b>it</b>?")
+    page.get_by_label("Setting of the line").select_option("redos_max")
+    page.get_by_label("Value of arm b").fill("many")
+    page.get_by_role("button", name="Make the draft").click()
+    expect(page.locator("#wrong-arms")).to_contain_text("redos_max")
+    visit.forget_complaints()  # of the refusal
+    expect(page.get_by_label("Value of arm b")).to_be_focused()
+    page.get_by_label("Value of arm b").fill("2")
+    page.get_by_role("button", name="Make the draft").click()
+    expect(page).to_have_url(re.compile("/experiments/more-redos$"))
+    expect(page.locator(".verdict")).to_contain_text("nothing is changed until it is started")
+    expect(page.locator(".question")).to_have_text("Is it worth <b>it</b>?")
+
+
+def test_the_forecast_follows_what_is_typed(visit: Visit, site: Site) -> None:
+    page = visit.page
+    site.ended(site.submit("Summarise the incident"))
+    page.goto("/experiments?new")
+    page.get_by_label("Unit").select_option("task")
+    page.get_by_label("Metrics").fill("completed:binary")
+    forecast = page.get_by_role("region", name="What it will be able to tell")
+    expect(forecast).to_contain_text("Change worth finding [points]")
+    forecast.get_by_label("Change worth finding").fill("3")
+    expect(forecast.locator(".answers > *").first).to_be_visible()
+    assert visit.grave_findings() == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_each_step_of_a_life_names_its_effect_first(visit: Visit, site: Site) -> None:
+    page = visit.page
+    draft(site, "life")
+    page.goto("/experiments/life")
+    press(page, "Start", "work with one of 2 values of task_timeout_s")
+    press(page, "Pause", "units and data are kept")
+    press(page, "Resume", "Every task has the arm it had")
+    page.get_by_role("button", name="Adopt", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Arm").select_option("short")
+    page.get_by_role("dialog").get_by_label("Why").fill("as agreed")
+    page.get_by_role("dialog").get_by_role("button", name="Adopt").click()
+    expect(page.locator(".verdict")).to_contain_text("the line works with task_timeout_s = 300")
+    expect(page.locator(".changes")).to_contain_text("as agreed")
+    press(page, "Give back", "works with the configured value")
+    expect(page.locator(".changes")).to_contain_text("given back")
+    changes = site.caller().get("/api/experiments/life")["changes"]
+    assert [one["change"] for one in changes] == ["created", "started", "paused", "resumed", "adopted", "given_back"]
+    page.goto("/experiments")
+    visit.forget_complaints()  # there is no warehouse here, and the browser says that the report was refused
+
+
+def test_the_list_filters_by_the_address_and_opens_by_keys(visit: Visit, site: Site) -> None:
+    page = visit.page
+    draft(site, "waiting-one", question="Which <script>alert(1)</script>?")
+    page.goto("/experiments?state=draft")
+    expect(page.get_by_role("link", name="waiting-one")).to_be_visible()
+    expect(page.locator("tbody")).to_contain_text("<script>alert(1)</script>")
+    assert visit.grave_findings() == []
+    page.get_by_role("link", name=re.compile("^Running")).click()
+    expect(page.get_by_role("link", name="waiting-one")).to_have_count(0)
+    page.go_back()
+    expect(page.get_by_role("link", name="waiting-one")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/experiments/[a-z0-9-]+$"))
+
+
+def test_an_effect_is_drawn_with_its_band_and_told_in_words_and_as_a_table(page: Page) -> None:
+    page.goto("/experiments")
+    expect(page.locator("#main .experiments")).to_be_visible()
+    page.evaluate("""async () => {
+      const { course } = await import("/views/experiments-chart.js");
+      const { metricOf } = await import("/views/experiments-said.js");
+      const one = course(metricOf("completion_ms:mean:lower"), "completion_ms: “b” beside “control”");
+      document.getElementById("main").replaceChildren(one.element);
+      const looks = [3, 2, 1].map((width, i) => ({
+        at: 1.795e15 + i * 6e7, units: 100 * (i + 1),
+        effect: -1500, low: -1500 - width * 700, high: -1500 + width * 700,
+      }));
+      one.show(looks);
+    }""")
+    drawing = page.get_by_role("img", name="completion_ms")
+    expect(drawing).to_have_attribute("aria-label", re.compile("Down is better.*zero is ruled out, so it is better"))
+    expect(drawing.locator("polygon.band.good")).to_have_count(1)
+    drawing.hover(position={"x": 90, "y": 60})
+    expect(page.locator(".readout")).to_contain_text("100 units")
+    page.get_by_text("As a table").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_figures_are_written_as_the_metric_asks(page: Page) -> None:
+    said = page.evaluate("""async () => {
+      const s = await import("/views/experiments-said.js");
+      const [share, time] = ["routing_success:binary", "completion_ms:mean:lower"].map(s.metricOf);
+      return {
+        metrics: ["a/b:ratio:lower", "x:quantile@0.95", "plain"].map((one) => Object.values(s.metricOf(one)).slice(1)),
+        share: [s.valueOf(share, 0.05), s.effectOf(share, -0.0123, 0.02), s.between(share, -0.03, 0.012)],
+        time: [s.valueOf(time, 2310), s.between(time, -2100, -685, "and")],
+        judged: [[1, 0.5, 1.5], [-1, -2, -0.5], [1, -1, 3], [1, null, null]].map((one) => s.judged(time, ...one).word),
+        fields: ['"X" is no name for an experiment: use a-z', "Arm b: redos_max is 'many'", "hm"].map(s.fieldOf),
+      };
+    }""")
+    assert said["metrics"] == [["a/b", "ratio", True], ["x", "quantile", False], ["plain", "mean", False]]
+    assert said["share"] == ["5.0 %", "−1.2 points", "−3.0 to +1.2 points"]
+    assert said["time"] == ["2.3 s", "−2.1 s and −685 ms"]
+    assert said["judged"] == ["worse", "better", "unclear", "unclear"]
+    assert said["fields"] == ["name", "arms", None]

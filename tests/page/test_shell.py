@@ -1,0 +1,106 @@
+"""What all views share: coming in, the bar, keys, the lamp."""
+
+import re
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, WebSocket, expect
+
+from tests.support.site import Site, Visit
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.e2e
+VIEWS = {"/": "Live", "/tasks": "Tasks", "/chat": "Chat", "/agents": "Agents", "/experiments": "Experiments"}
+
+SEEN = """state => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  Object.defineProperty(document, "hidden", { value: state === "hidden", configurable: true });
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+}"""
+
+
+def lamp(page: Page, state: str, timeout_s: float = 15) -> None:
+    expect(page.locator("#lamp")).to_have_attribute("data-state", state, timeout=timeout_s * 1000)
+
+
+def test_the_address_that_lets_in_does_so_once_and_leaves_the_history(visit: Visit, context: BrowserContext) -> None:
+    page = visit.page
+    assert "#" not in page.url
+    page.click("#nav a:text('Tasks')")
+    page.go_back()
+    assert "#" not in page.url
+    expect(page.locator("#nav a[aria-current]")).to_have_text("Live")
+
+
+def test_who_has_no_token_is_asked_for_one_and_comes_in_with_it(context: BrowserContext, site: Site) -> None:
+    page = context.new_page()
+    page.goto("/tasks")
+    page.get_by_label("Access token").fill(site.admin)
+    page.get_by_role("button", name="Come in").click()
+    expect(page.locator("#nav a[aria-current]")).to_have_text("Tasks")
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_every_view_is_free_of_grave_accessibility_findings_and_nothing_overflows(visit: Visit, path: str) -> None:
+    page = visit.page
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto(path)
+        expect(page.locator("#nav a[aria-current]")).to_have_text(VIEWS[path])
+        expect(page.locator("main > .loading")).to_have_count(0)
+        assert visit.grave_findings() == []
+    for width in (1440, 1024, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"too wide at {width}"
+
+
+def test_an_address_that_is_none_says_so(visit: Visit) -> None:
+    visit.page.goto("/nowhere")
+    expect(visit.page.locator("main")).to_contain_text("There is nothing at this address")
+
+
+def test_keys_lead_through_the_page(page: Page) -> None:
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(page.locator("#nav a[aria-current]")).to_have_text("Tasks")
+    page.keyboard.press("/")
+    expect(page.locator("#search-words")).to_be_focused()
+    page.keyboard.type("login")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("text=login"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("search tasks")
+
+
+def test_after_a_kill_of_the_gateway_the_page_says_so_and_goes_on_by_itself(visit: Visit, site: Site) -> None:
+    lamp(visit.page, "live")
+    site.kill_gateway()
+    lamp(visit.page, "connecting")
+    lamp(visit.page, "live", 40)
+    visit.forget_complaints()
+
+
+def test_a_token_that_is_over_ends_the_open_page_too(visit: Visit, site: Site) -> None:
+    site.await_gateway()
+    visit.let_in(site.token(role="viewer", for_s=3))
+    visit.page.reload()
+    lamp(visit.page, "closed")
+    visit.page.reload()
+    expect(visit.page.get_by_label("Access token")).to_be_visible()
+    visit.forget_complaints()
+
+
+def test_a_page_that_nobody_sees_for_a_minute_has_no_connection_and_goes_on_when_it_is_seen(visit: Visit) -> None:
+    page = visit.page
+    open_now: list[WebSocket] = []
+    page.on("websocket", lambda ws: (open_now.append(ws), ws.on("close", lambda gone: open_now.remove(gone))))
+    page.clock.install()
+    page.reload()
+    lamp(page, "live")
+    assert len(open_now) == 1
+    page.evaluate(SEEN, "hidden")
+    page.clock.fast_forward("01:01")
+    until(lambda: page.evaluate("1") and not open_now, 10, "the connection ended")
+    page.evaluate(SEEN, "visible")
+    until(lambda: page.evaluate("1") and len(open_now) == 1, 10, "another connection")
+    lamp(page, "live")

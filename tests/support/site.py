@@ -1,0 +1,97 @@
+"""The gateway of a running line as visitors come to it: by HTTP, and by a browser."""
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import ConsoleMessage, Page
+
+from gateway.server.principal import Role
+from gateway.server.tokens import Tokens
+from infra import stack
+from infra.settings import Settings
+from tests.support.gateway import Caller
+from tests.support.messages_api import MessagesApi
+from tests.support.waiting import until
+
+AXE = AXE_FILE_PATH.read_text()
+GRAVE = ("serious", "critical")
+
+
+class Site:
+    def __init__(self, settings: Settings, api: MessagesApi) -> None:
+        self.settings, self.api = settings, api
+        self.url = f"http://127.0.0.1:{settings.gateway_port}"
+        self.admin = Tokens(settings).local(_now_us())
+
+    def token(self, tenant: str = "default", role: Role = "submitter", *, for_s: float | None = None) -> str:
+        until_us = None if for_s is None else _now_us() + int(for_s * 1_000_000)
+        return Tokens(self.settings).create(f"{role} of {tenant}", tenant, role, until_us, _now_us())
+
+    def caller(self, token: str | None = None) -> Caller:
+        return Caller(self.settings.gateway_port, token or self.admin)
+
+    def submit(self, text: str, **more: Any) -> str:
+        """The id of a task that is handed in."""
+        return self.caller().submit(text, **more)
+
+    def ended(self, task_id: str) -> dict[str, Any]:
+        """The task once it has ended."""
+        told = self.caller().get(f"/api/tasks/{task_id}/wait?timeout=30")
+        assert told["ended"], told
+        return dict(told["task"])
+
+    def kill_gateway(self) -> None:
+        """As a crash does it. The supervisor starts another."""
+        process = next(p for p in stack.status(self.settings)["processes"] if p["name"] == "gateway-0")
+        os.kill(process["pid"], signal.SIGKILL)
+
+    def await_gateway(self) -> None:
+        until(self._answers, 30, "the gateway answers")
+
+    def _answers(self) -> bool:
+        try:
+            return self.caller().call("GET", "/api/me").status == 200
+        except OSError:
+            return False
+
+
+class Visit:
+    """One tab, and what it complained about."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page, self.site = page, site
+        self.complaints: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+
+    def let_in(self, token: str | None = None) -> None:
+        """By the address that `headway open` opens."""
+        code = self.site.caller(token).call("POST", "/api/codes").body["code"]
+        self.page.goto(f"/#code={code}")
+        self.page.wait_for_selector("#nav a")
+
+    def forget_complaints(self) -> None:
+        """For tests that cut a connection: a browser says in its console that it is cut."""
+        self.complaints.clear()
+
+    def grave_findings(self) -> list[str]:
+        """What the accessibility check finds on what is shown now, of the kinds that keep people out."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        return [
+            f"{violation['id']}: {json.dumps([node['target'] for node in violation['nodes']][:5])}"
+            for violation in found["violations"]
+            if violation["impact"] in GRAVE
+        ]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
