@@ -123,7 +123,7 @@ class Feed:
         tail = _Tail(self._settings, layout, ends)
         places = [TopicPartition(*pair, end) for pair, end in zip(layout.pairs, ends, strict=True)]
         consumer.assign(places + states)
-        late = self._settle(consumer, tail)
+        late = self._settle(consumer, tail) if stretch else Batch([], [])
         self._looked_at = time.monotonic()
         self._hear(well=True)
         self._listener.started(layout, start, ends, [*stretch, *late.reads])

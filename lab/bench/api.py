@@ -36,7 +36,7 @@ RATE, SECONDS, ROUNDS = 200.0, 10.0, 3
 TASKS, LOOKS = 100_000, 200
 ACCEPTED_BAR_MS, ONE_BAR_MS, LIST_BAR_MS = 20.0, 50.0, 200.0
 GATEWAY_PORT = PORT + 40
-_WARM_UP = 200
+_WARM_UP = 1_000
 _LIMIT_S = 180.0
 _EVENTS = (
     ("tasks.submitted", "task_submitted", "TaskSubmitted"),
