@@ -1,9 +1,12 @@
 """Fixtures that all tests share: one real broker and one whole line a session, started only when a test asks."""
 
+import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from infra.kafka import ensure_topics
 from infra.settings import ENV_PREFIX, Settings
@@ -18,6 +21,15 @@ def _clean_environment() -> Iterator[None]:
             if name.startswith((ENV_PREFIX, "ANTHROPIC_")):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs_apart() -> None:
+    """A gateway within the tests' own process writes its log beside the output of the commands that are tested."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.__stderr__),
+    )
 
 
 @pytest.fixture(scope="session")

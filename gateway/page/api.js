@@ -1,4 +1,4 @@
-/** The HTTP API, with this browser's token. Answers are what the API says; refusals are errors with its own sentence. */
+/** The HTTP API, with this browser's token. A refusal is an error with the API's own sentence. */
 
 import { accessToken } from "./access.js";
 
@@ -24,7 +24,8 @@ export async function ask(method, path, { body, signal, key, as = "json" } = {})
   if (key) headers["Idempotency-Key"] = key;
   let answer;
   try {
-    answer = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    answer = await fetch(path, { method, headers, signal, body: sent });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, "The gateway does not answer. It may be starting again; try again in a moment.");

@@ -12,18 +12,21 @@ import { fill, h, say } from "./dom.js";
 import { time } from "./format.js";
 import { Live } from "./headway.js";
 import { listen, takeKeys } from "./keys.js";
-import { failure, loading } from "./ui.js";
+import { empty, failure, loading } from "./ui.js";
+
+/** The address of a view, and of one of what it shows. */
+const under = (name, part = "id") => new RegExp(`^/${name}(?:/(?<${part}>[^/]+))?$`);
 
 const VIEWS = [
   { name: "Live", key: "l", href: "/", at: /^\/$/, load: () => import("./views/live.js") },
-  { name: "Tasks", key: "t", href: "/tasks", at: /^\/tasks(?:\/(?<id>[^/]+))?$/, load: () => import("./views/tasks.js") },
-  { name: "Chat", key: "c", href: "/chat", at: /^\/chat(?:\/(?<id>[^/]+))?$/, load: () => import("./views/chat.js") },
-  { name: "Agents", key: "a", href: "/agents", at: /^\/agents(?:\/(?<id>[^/]+))?$/, load: () => import("./views/agents.js") },
+  { name: "Tasks", key: "t", href: "/tasks", at: under("tasks"), load: () => import("./views/tasks.js") },
+  { name: "Chat", key: "c", href: "/chat", at: under("chat"), load: () => import("./views/chat.js") },
+  { name: "Agents", key: "a", href: "/agents", at: under("agents"), load: () => import("./views/agents.js") },
   {
     name: "Experiments",
     key: "e",
     href: "/experiments",
-    at: /^\/experiments(?:\/(?<name>[^/]+))?$/,
+    at: under("experiments", "name"),
     load: () => import("./views/experiments.js"),
     role: "admin",
   },
@@ -59,7 +62,7 @@ async function show() {
   mark(found?.view);
   if (!found) {
     document.title = "Not here · Headway";
-    fill(main, h("div", { class: "empty" }, h("p", {}, "There is nothing at this address."), h("a", { href: "/" }, "To the live board")));
+    fill(main, empty("There is nothing at this address.", h("a", { href: "/" }, "To the live board")));
     return;
   }
   document.title = `${found.view.name} · Headway`;
@@ -68,7 +71,7 @@ async function show() {
   try {
     const element = await (await found.view.load()).default(context);
     if (mine !== turn) return context.onleave?.();
-    shown = { view: found.view, get onleave() { return context.onleave; }, get onchange() { return context.onchange; } };
+    shown = Object.assign(context, { view: found.view });
     fill(main, element);
   } catch (error) {
     if (mine !== turn) return;
@@ -124,7 +127,11 @@ function mark(current) {
 
 // --- the bar
 
-function lampShows({ state, since, lag_ms }) {
+function lampShows({ state, since, lag_ms, reason }) {
+  clearTimeout(doubt);
+  // A browser does not tell why a connection is refused; the API does, when it is the access that is over.
+  if (state === "closed") wonder();
+  if (state === "connecting") doubt = setTimeout(wonder, DOUBT_MS);
   lamp.dataset.state = state;
   const text = {
     live: lag_ms === null ? "live" : `live ${Math.round(lag_ms)} ms`,
@@ -134,12 +141,19 @@ function lampShows({ state, since, lag_ms }) {
   }[state];
   say(lamp, text);
   const says = {
-    connecting: "The connection to the gateway is lost; what you see is as it was. It goes on by itself.",
+    connecting: `The connection to the gateway is lost; you see how it was. It goes on by itself. ${reason ?? ""}`,
+    closed: reason,
     stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,
   }[state];
   warn(says && Date.now() - opened > 3000 ? says : null);
 }
 const opened = Date.now();
+const DOUBT_MS = 3000;
+let doubt = 0;
+
+function wonder() {
+  get("/api/me").catch((error) => error.status !== 401 && (doubt = setTimeout(wonder, DOUBT_MS)));
+}
 
 function warn(text) {
   say(notice, text ?? "");
@@ -170,8 +184,8 @@ function navigation() {
 function follow(event) {
   const link = event.target.closest("a[href]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  if (link.origin !== location.origin || link.target || link.hasAttribute("download") || link.getAttribute("href").startsWith("#")) return;
-  if (link.pathname.startsWith("/api/")) return;
+  const leaves = link.origin !== location.origin || link.target || link.hasAttribute("download");
+  if (leaves || link.getAttribute("href").startsWith("#") || link.pathname.startsWith("/api/")) return;
   event.preventDefault();
   go(link.href);
 }
@@ -180,8 +194,17 @@ function follow(event) {
 
 /** Asks for a token, when there is none or it does not hold any more. */
 function askIn(why) {
+  if (main.querySelector(".door")) return; // several answers may say so
+  clearTimeout(doubt);
+  live.onstate = () => {};
   live.close();
-  const input = h("input", { name: "token", type: "password", autocomplete: "off", required: true, "aria-label": "Access token" });
+  shown?.onleave?.();
+  shown = null;
+  turn++;
+  warn(null);
+  lamp.dataset.state = "closed";
+  say(lamp, "not connected");
+  const input = h("input", { name: "token", type: "password", autocomplete: "off", required: true });
   const enter = (event) => {
     event.preventDefault();
     keepToken(input.value.trim());
@@ -194,7 +217,12 @@ function askIn(why) {
       { class: "door", onsubmit: enter },
       h("h1", {}, "Come in"),
       h("p", {}, why),
-      h("p", {}, "On the machine of the gateway, ", h("code", {}, "headway open"), " opens this page with access; ", h("code", {}, "headway token create"), " makes a token for somebody else."),
+      h(
+        "p",
+        {},
+        ...["On the machine of the gateway, ", h("code", {}, "headway open"), " opens this page with access; "],
+        ...[h("code", {}, "headway token create"), " makes a token for somebody else."],
+      ),
       h("label", {}, "Access token", input),
       h("button", { type: "submit", class: "primary" }, "Come in"),
     ),

@@ -71,7 +71,7 @@ export function keep(element, items, keyOf, make, update) {
   }
 }
 
-/** Calls `draw` in an animation frame, at most ten times a second however often it is asked; not while the tab is hidden. */
+/** Calls `draw` in an animation frame, at most ten times a second however often it is asked; in a hidden tab never. */
 export function paced(draw) {
   let asked = false;
   let last = 0;

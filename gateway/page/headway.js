@@ -17,7 +17,7 @@ const SILENCE_MS = 25_000; // then the server is asked whether it is there; of t
 const ANSWER_MS = 10_000;
 const WAKE_MS = 3_000; // the same after a sleep, when the person is looking
 const HOPELESS = new Set([4400, 4401, 4403, 4409]);
-const REST_MS = 60_000; // after so long a hidden page has no connection: it costs nobody anything, and resumes when seen
+const REST_MS = 60_000; // after so long a hidden page has no connection, and resumes when it is seen
 const FIELDS = ["session_id", "task_id", "agent_id", "tenant_id", "fleet", "alerts"];
 
 export class Live {

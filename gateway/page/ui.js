@@ -18,7 +18,8 @@ const SIGNS = { good: "✓", bad: "✕", warn: "!", quiet: "–", busy: "●" };
 /** The state of a task: a sign and a word, for colour alone says nothing to some. */
 export function badge(state) {
   const tone = TONES[state] ?? "wait";
-  return h("span", { class: `badge ${tone}` }, h("span", { aria: { hidden: true } }, SIGNS[tone] ?? "○"), ` ${words(state)}`);
+  const sign = h("span", { aria: { hidden: true } }, SIGNS[tone] ?? "○");
+  return h("span", { class: `badge ${tone}` }, sign, ` ${words(state)}`);
 }
 
 /** What stands where there is nothing: why, and what to do next. */
@@ -43,9 +44,10 @@ export function toast(text, tone = "good") {
 /** Asks before something is done; the button names what it does. Resolves to whether to do it. */
 export function sure(question, action, { danger = false } = {}) {
   return new Promise((answer) => {
+    const onclose = () => (dialog.remove(), answer(dialog.returnValue === "yes"));
     const dialog = h(
       "dialog",
-      { class: "sure", aria: { label: question }, onclose: () => (dialog.remove(), answer(dialog.returnValue === "yes")) },
+      { class: "sure", aria: { label: question }, onclose },
       h(
         "form",
         { method: "dialog" },
@@ -126,7 +128,8 @@ export function copyable(text, shown = text) {
     if (await toClipboard(text)) toast("Copied.");
     else toast("This browser does not let the page copy; select the text instead.", "warn");
   };
-  return h("button", { type: "button", class: "copy", title: "Copy", aria: { label: `Copy ${text}` }, onclick: copy }, shown);
+  const aria = { label: `Copy ${text}` };
+  return h("button", { type: "button", class: "copy", title: "Copy", aria, onclick: copy }, shown);
 }
 
 /** Shows what a promise gives: loading, then what `draw` makes of it, or the failure with a way to try again. */

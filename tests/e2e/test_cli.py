@@ -186,7 +186,7 @@ def test_ctrl_c_stops_the_waiting_not_the_task(headway: Headway, nobody: str) ->
     waiting = headway.start("submit", "Wait", "--agent", nobody, "--id", "cli-interrupted", "--wait")
     until(lambda: "cli-interrupted" in headway("tasks", "--state", "queued"), 20, "the task is open")
     waiting.send_signal(signal.SIGINT)
-    _, said = waiting.communicate(timeout=10)
+    _, said = waiting.communicate(timeout=30)
     assert waiting.returncode == 130
     assert "1 of 1 tasks go on" in said and "Traceback" not in said
     assert state_of(headway, "cli-interrupted") == "queued"

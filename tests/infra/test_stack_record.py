@@ -88,5 +88,6 @@ def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settin
         "executor-0",
         "sink-0",
         "judge-0",
+        "gateway-0",
     ]
     assert not stack.down(settings)

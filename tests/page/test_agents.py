@@ -108,6 +108,7 @@ def test_who_may_only_look_sees_no_prompt_and_no_button(visit: Visit, site: Site
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile("/agents$"))
+    expect(page.get_by_role("row").filter(has_text="code-writer")).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")

@@ -82,11 +82,10 @@ def test_after_a_kill_of_the_gateway_the_page_says_so_and_goes_on_by_itself(visi
 
 def test_a_token_that_is_over_ends_the_open_page_too(visit: Visit, site: Site) -> None:
     site.await_gateway()
-    visit.let_in(site.token(role="viewer", for_s=3))
-    visit.page.reload()
-    lamp(visit.page, "closed")
-    visit.page.reload()
+    visit.let_in(site.token(role="viewer", for_s=8))
+    expect(visit.page.get_by_label("Access token")).to_have_count(0)
     expect(visit.page.get_by_label("Access token")).to_be_visible()
+    lamp(visit.page, "closed")
     visit.forget_complaints()
 
 

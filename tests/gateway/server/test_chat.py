@@ -103,7 +103,7 @@ async def test_whenever_one_opens_a_conversation_the_answers_go_on_exactly_where
             with suppress(TimeoutError):
                 await chat.hear("task_cancelled", task_id=f"{conversation}.2", timeout_s=opened % 5 / 20)
     writer.join()
-    assert opened > 3
+    assert opened > 1
     async with chatting(chats, conversation) as last:
         await last.open()
         for task_id in said:

@@ -166,4 +166,4 @@ def test_conversations_are_listed_further_back_than_the_memory_reaches(aged: tup
             cursor = page["next"]
         return names
 
-    assert listed(aged[0]) == listed(aged[1]) == {"s-0", "s-1", "s-2"}
+    assert all(listed(gateway) >= {"s-0", "s-1", "s-2"} for gateway in aged)
