@@ -229,6 +229,8 @@ function askIn(why) {
   );
 }
 
+addEventListener("hashchange", () => location.hash.startsWith("#code=") && location.reload());
+
 async function start() {
   whenExpired(() => askIn("Your access token is not known, or over."));
   await comeIn().catch(() => {}); // without an answer the next request says why

@@ -192,12 +192,16 @@ export class Chat {
     this.onunsent();
   }
 
-  #refused({ ref, reason }) {
+  #refused({ ref, reason, retry_after }) {
     const message = this.unsent.get(ref);
     const asked = this.asked.get(ref);
     this.asked.delete(ref);
     if (asked) asked.refused(new Error(reason));
-    else if (message) {
+    else if (message && retry_after) {
+      message.state = "waiting"; // not its fault: a gateway that has just started, or Kafka away
+      setTimeout(() => this.unsent.has(ref) && message.state === "waiting" && this.#hand(message), 1000 * retry_after);
+      this.onunsent();
+    } else if (message) {
       Object.assign(message, { state: "refused", reason });
       this.onunsent();
     } else if (ref === "open") {

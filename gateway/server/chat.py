@@ -148,7 +148,9 @@ class ChatSocket(WebSocket):
             except Exception as error:
                 if aside.action == "open":
                     self._talk.is_open = False  # so that it may be tried again
-                self._say("error", reason=self._reason(error), ref=aside.ref)
+                known = problem_of(error)
+                retry = {"retry_after": known.retry_after_s} if known is not None and known.retry_after_s else {}
+                self._say("error", reason=self._reason(error), ref=aside.ref, **retry)
 
     def _reason(self, error: Exception) -> str:
         known = problem_of(error)

@@ -45,6 +45,9 @@ MESSAGE: dict[str, Schema] = {
 }
 """What may be said."""
 
+CATCH_UP_S = 10.0
+"""How long a message waits for a gateway that was just started, until its sender is told to try again."""
+
 SETTLE_S = 2.0
 """How long a message waits for what came before it to be read back; most often it is there."""
 
@@ -227,6 +230,9 @@ async def settle(services: Services, hub: Hub | None, tenant_id: str, conversati
     """Waits until all is in memory that whoever asks now may know of: told by the live side, or said here. Raises
     Problem.
     """
+    until = time.monotonic() + CATCH_UP_S
+    while not services.following.freshness.caught_up and time.monotonic() < until:  # noqa: ASYNC110  a thread does it
+        await asyncio.sleep(_LOOK_S)
     if not services.following.freshness.caught_up:
         raise Problem(503, "The gateway is still reading the topics; try again.", retry_after_s=1)
     ended = hub.tasks.ended_in(tenant_id, conversation_id) if hub is not None else []

@@ -17,7 +17,8 @@ def say(page: Page, text: str) -> Locator:
     """Types and sends it; the turn that comes of it."""
     page.get_by_label("Message", exact=True).fill(text)
     page.keyboard.press("Enter")
-    return page.locator("article.turn[data-task]", has_text=text[:40])
+    said = page.locator(".said", has_text=text[:40])  # an answer may quote what was said
+    return page.locator("article.turn[data-task]", has=said)
 
 
 def ended(turn: Locator, state: str = "completed") -> None:
