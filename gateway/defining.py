@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from gateway.alive import last_heartbeat, lease_us
 from gateway.errors import BadInput, GatewayError
-from gateway.sending import Sender, now_us
+from gateway.sending import now_us
 from infra import agent_file, registry
 from infra.agent_file import BadAgentFile
 from infra.settings import Settings
@@ -84,7 +84,7 @@ def remove(settings: Settings, definition: Mapping[str, Any]) -> bool:
     if last_heartbeat(settings, agent_id, now_us(), lease_us(settings)) is not None:
         raise GatewayError(f"{agent_id} is alive, and would register itself again: stop its program first.")
     gone = {**definition, "removed": True, "updated_at": now_us()}
-    Sender(settings).define(cast(AgentDefinition, gone))
+    registry.write(settings, [cast(AgentDefinition, gone)])
     return True
 
 

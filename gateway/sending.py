@@ -1,4 +1,4 @@
-"""Putting tasks, commands and definitions on their topics. A call returns when Kafka has them, or says which not."""
+"""Putting tasks, commands and feedback on their topics. A call returns when Kafka has them, or says which not."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import AgentDefinition, FeedbackGiven, TaskCommand, TaskSubmitted
+from schemas.events import FeedbackGiven, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 30.0
@@ -44,11 +44,6 @@ class Sender:
     def feedback(self, feedback: FeedbackGiven) -> None:
         value = encode("FeedbackGiven", feedback)
         self._produce("feedback.given", feedback["task_id"], feedback["session_id"], value)
-        self._confirm(1)
-
-    def define(self, definition: AgentDefinition) -> None:
-        agent_id = definition["agent_id"]
-        self._produce("agents.registry", agent_id, agent_id, encode("AgentDefinition", definition))
         self._confirm(1)
 
     def _produce(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> None:

@@ -75,7 +75,7 @@ def publish(settings: Settings, only: str | None = None) -> Published:
     now = time.time_ns() // 1000
     writes = [wanted[i] for i in changed]
     writes += [known[i] | {"removed": True} for i in gone]
-    _write(settings, [definition | {"updated_at": now} for definition in writes])
+    write(settings, [definition | {"updated_at": now} for definition in writes])
     return Published(changed, gone)
 
 
@@ -90,7 +90,8 @@ def _read_published(settings: Settings) -> dict[str, AgentDefinition]:
     return known
 
 
-def _write(settings: Settings, definitions: list[AgentDefinition]) -> None:
+def write(settings: Settings, definitions: list[AgentDefinition]) -> None:
+    """Returns when Kafka has them. Raises `KafkaTrouble`."""
     producer = kafka.producer(settings)
     failures: list[str] = []
 

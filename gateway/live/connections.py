@@ -102,26 +102,25 @@ class Connection:
         return self.transport.get_write_buffer_size() < UNSENT_BYTES
 
     def send(self, parcel: Parcel) -> None:
-        if self.is_closing or self.transport.is_closing():
-            return
-        if self.outbox is None:
-            if self._takes:
-                self._write(parcel)
-                return
-            self._fall_behind()
-        if self.outbox is not None and not self.outbox.put(parcel):
+        outbox = self._written_or_behind(parcel)
+        if outbox is not None and not outbox.put(parcel):
             self._fall_back()
 
     def answer(self, parcel: Parcel) -> None:
+        outbox = self._written_or_behind(parcel)
+        if outbox is not None:
+            outbox.put_asked(parcel)
+
+    def _written_or_behind(self, parcel: Parcel) -> Outbox | None:
+        """Null when it is on its way, or nobody is there any more; else where it has to wait."""
         if self.is_closing or self.transport.is_closing():
-            return
+            return None
+        if self.outbox is None and self._takes:
+            self._write(parcel)
+            return None
         if self.outbox is None:
-            if self._takes:
-                self._write(parcel)
-                return
             self._fall_behind()
-        if self.outbox is not None:
-            self.outbox.put_asked(parcel)
+        return self.outbox
 
     def flush(self) -> bool:
         """Sends what the socket takes by now; whether nothing waits any more."""

@@ -15,7 +15,7 @@ OF_WAREHOUSE = ("sink-", "judge-")
 
 
 def prepare(settings: Settings) -> list[Part]:
-    return [_part(settings, service, index) for service in SERVICES for index in range(count(settings, service))]
+    return [part(settings, service, index) for service in SERVICES for index in range(count(settings, service))]
 
 
 def count(settings: Settings, service: str) -> int:
@@ -25,7 +25,7 @@ def count(settings: Settings, service: str) -> int:
     return int(getattr(settings, service + "s"))
 
 
-def _part(settings: Settings, service: str, index: int) -> Part:
+def part(settings: Settings, service: str, index: int) -> Part:
     program = ("gateway.server",) if service == "gateway" else ("streams", service)
     return Part(
         name=f"{service}-{index}",

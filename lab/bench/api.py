@@ -21,8 +21,8 @@ import psutil
 from confluent_kafka import Producer
 
 from infra import kafka
-from infra.settings import Settings, as_env
-from infra.stack import broker
+from infra.settings import Settings
+from infra.stack import broker, services
 from infra.stack.part import Part, http_answers
 from lab.bench.figures import quantile
 from lab.bench.load import AGENTS, TEXT
@@ -68,7 +68,7 @@ def _on_a_broker(home: Path, quick: bool, say: Callable[[str], None]) -> dict[st
     took: dict[str, list[float]] = {"accepted": [], "handler": [], "bare": []}
     with program(broker.prepare(settings)):
         kafka.ensure_topics(settings)
-        with program(_gateway(settings)), program(_peer(settings)):
+        with program(services.part(settings, "gateway", 0)), program(_peer(settings)):
             _ready(settings)
             for _ in range(rounds):
                 took["accepted"] += asyncio.run(_over_http(settings, seconds))
@@ -83,7 +83,7 @@ def _on_a_broker(home: Path, quick: bool, say: Callable[[str], None]) -> dict[st
 
 def _on_a_line(home: Path, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     settings = _with_gateway(bench_settings(home))
-    with running(settings), program(_gateway(settings)):
+    with running(settings), program(services.part(settings, "gateway", 0)):
         _ready(settings)
         ours = asyncio.run(_over_http(settings, 2.0 if quick else SECONDS))
     say(f"HTTP while the line works: p50 {quantile(ours, 0.5):.1f} ms, p99 {quantile(ours, 0.99):.1f} ms")
@@ -156,7 +156,7 @@ def _bare(settings: Settings, seconds: float) -> list[float]:
 
 def _finding(settings: Settings, count: int, say: Callable[[str], None]) -> dict[str, Any]:
     ids = _written(settings, count)
-    with program(_gateway(settings)):
+    with program(services.part(settings, "gateway", 0)):
         began = time.monotonic()
         _ready(settings)
         caught_up_s = time.monotonic() - began
@@ -222,16 +222,6 @@ def _with_gateway(settings: Settings) -> Settings:
     return dataclasses.replace(settings, gateway_port=GATEWAY_PORT, gateway_requests_per_s=2 * RATE)
 
 
-def _gateway(settings: Settings) -> Part:
-    return Part(
-        name="gateway",
-        command=(sys.executable, "-m", "gateway.server"),
-        probe=partial(http_answers, "127.0.0.1", settings.gateway_port, "/healthz"),
-        stop_s=10.0,
-        env=as_env(settings),
-    )
-
-
 def _peer(settings: Settings) -> Part:
     port = settings.gateway_port + 1
     return Part(
@@ -262,7 +252,8 @@ def section(found: dict[str, Any]) -> str:
         f"Tasks handed in by HTTP at {RATE:.0f}/s, broker, gateway and client on the same two cores, timed from when "
         f"each was due to the answer, which comes when Kafka has the task on every copy (acks=all): p50 "
         f"{f['api_accepted_p50_ms']} ms, p99 **{f['api_accepted_p99_ms']} ms** ({ACCEPTED_BAR_MS:.0f} are allowed), "
-        f"{f['api_requests']:,} requests, all accepted. By turns with it in the same run, a bare aiohttp handler that "
+        f"{f['api_requests']:,} requests after {_WARM_UP:,} of warm-up each round, all accepted. "
+        f"By turns with it in the same run, a bare aiohttp handler that "
         f"only produces the body with acks=all, and checks and keeps nothing (`lab/bench/api_peer.py`): p50 "
         f"{f['api_handler_p50_ms']} ms, p99 {f['api_handler_p99_ms']} ms; and a bare confluent producer that flushes "
         f"after each message: p50 {f['api_bare_p50_ms']} ms, p99 {f['api_bare_p99_ms']} ms. "

@@ -19,7 +19,8 @@ from typing import Any
 
 import aiohttp
 
-from infra.settings import Settings, as_env
+from infra.settings import Settings
+from infra.stack import services
 from infra.stack.part import Part, http_answers
 from lab.bench.figures import quantile
 from lab.bench.places import PORT, bench_settings
@@ -40,7 +41,7 @@ def measure(folder: Path, quick: bool, say: Callable[[str], None]) -> dict[str, 
     home = folder / "chat"
     shutil.rmtree(home, ignore_errors=True)
     settings = _settings(home)
-    with program(_model()), running(settings), program(_gateway(settings)):
+    with program(_model()), running(settings), program(services.part(settings, "gateway", 0)):
         found = asyncio.run(_talk(settings, MESSAGES // 6 if quick else MESSAGES))
     for name, took in found.items():
         say(f"{name}: p50 {quantile(took, 0.5):.0f} ms, p99 {quantile(took, 0.99):.0f} ms")
@@ -137,14 +138,4 @@ def _model() -> Part:
         probe=partial(http_answers, "127.0.0.1", MODEL_PORT, "/", good=(HTTPStatus.NOT_IMPLEMENTED,)),
         stop_s=5.0,
         env={},
-    )
-
-
-def _gateway(settings: Settings) -> Part:
-    return Part(
-        name="gateway",
-        command=(sys.executable, "-m", "gateway.server"),
-        probe=partial(http_answers, "127.0.0.1", settings.gateway_port, "/healthz"),
-        stop_s=10.0,
-        env=as_env(settings),
     )

@@ -74,8 +74,9 @@ def test_keys_lead_through_the_page(page: Page) -> None:
 
 def test_after_a_kill_of_the_gateway_the_page_says_so_and_goes_on_by_itself(visit: Visit, site: Site) -> None:
     lamp(visit.page, "live")
-    site.kill_gateway()
-    lamp(visit.page, "connecting")
+    with site.no_gateway():
+        lamp(visit.page, "connecting")
+        expect(visit.page.get_by_role("alert")).to_contain_text("The connection to the gateway is lost")
     lamp(visit.page, "live", 40)
     visit.forget_complaints()
 

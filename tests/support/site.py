@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psutil
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import ConsoleMessage, Page
 
@@ -48,6 +51,18 @@ class Site:
         """As a crash does it. The supervisor starts another."""
         process = next(p for p in stack.status(self.settings)["processes"] if p["name"] == "gateway-0")
         os.kill(process["pid"], signal.SIGKILL)
+
+    @contextmanager
+    def no_gateway(self) -> Iterator[None]:
+        """It is killed, and no other is started meanwhile: its supervisor sleeps."""
+        supervisor = psutil.Process(stack.status(self.settings)["pid"])
+        supervisor.suspend()
+        try:
+            self.kill_gateway()
+            yield
+        finally:
+            supervisor.resume()
+        self.await_gateway()
 
     def await_gateway(self) -> None:
         until(self._answers, 30, "the gateway answers")

@@ -12,7 +12,6 @@ import { newest } from "./agents-tasks.js";
 const at = (id) => `/api/agents/${encodeURIComponent(id)}`;
 
 export async function one(context, id) {
-  context.title(id ?? "New agent");
   context.keys({ Escape: () => context.go("/agents") });
   const admin = context.me.role === "admin";
   if (id === null) return admin ? anew(context) : { element: empty("Only an admin can define an agent.", back()) };
