@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -16,8 +16,12 @@ QUIET = ("aiokafka", "faust", "mode", "httpx", "httpcore", "anthropic", "asyncio
 SAME_AGAIN_S = 10.0
 
 
-def configure(settings: Settings, process: str) -> None:
-    """Set up logging for this process; `process` is its name in the local stack, such as router-0."""
+def configure(settings: Settings, process: str, to: TextIO | None = None) -> None:
+    """Set up logging for this process; `process` is its name in the local stack, such as router-0.
+
+    `to` is stderr by default.
+    """
+    to = to or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -34,7 +38,7 @@ def configure(settings: Settings, process: str) -> None:
     else:  # no process name: the local stack puts it before each line
         render = [
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
+                colors=to.isatty(),
                 pad_event_to=0,
                 pad_level=False,
                 exception_formatter=structlog.dev.plain_traceback,
@@ -47,7 +51,7 @@ def configure(settings: Settings, process: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(to)
     handler.addFilter(_is_no_chatter)
     handler.addFilter(_Sparing())
     handler.setFormatter(

@@ -40,6 +40,7 @@ const live = new Live({ accessToken });
 let me = null;
 let shown = null; // { view, path, onleave, onquery }
 let turn = 0;
+let missing = false; // the view could not be shown for want of the gateway
 
 /** Goes to an address of this page. `replace`: without a step in the browser's history. */
 export function go(href, { replace = false } = {}) {
@@ -58,6 +59,7 @@ async function show() {
   const mine = ++turn;
   shown?.onleave?.();
   shown = null;
+  missing = false;
   takeKeys({});
   mark(found?.view);
   if (!found) {
@@ -76,7 +78,9 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     console.error(error);
-    fill(main, failure(`${found.view.name} cannot be shown.`, error, show));
+    missing = live.state.state !== "live";
+    const why = missing ? new Error("The gateway cannot be reached. It is shown when the gateway is back.") : error;
+    fill(main, failure(`${found.view.name} cannot be shown.`, why, show));
   }
 }
 
@@ -129,6 +133,8 @@ function mark(current) {
 
 function lampShows({ state, since, lag_ms, reason }) {
   clearTimeout(doubt);
+  clearTimeout(unsaid);
+  if (state === "live" && missing) show();
   // A browser does not tell why a connection is refused; the API does, when it is the access that is over.
   if (state === "closed") wonder();
   if (state === "connecting") doubt = setTimeout(wonder, DOUBT_MS);
@@ -145,9 +151,13 @@ function lampShows({ state, since, lag_ms, reason }) {
     closed: reason,
     stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,
   }[state];
-  warn(says && Date.now() - opened > 3000 ? says : null);
+  const early = says ? opened + EARLY_MS - Date.now() : 0; // who has just come sees it come up, no fault
+  if (early > 0) unsaid = setTimeout(() => warn(says), early);
+  else warn(says);
 }
 const opened = Date.now();
+const EARLY_MS = 3000;
+let unsaid = 0;
 const DOUBT_MS = 3000;
 let doubt = 0;
 
@@ -252,7 +262,8 @@ async function start() {
   live.subscribe({ fleet: true }, () => {}); // the lamp lives of it
   addEventListener("popstate", show);
   document.addEventListener("click", follow);
-  show();
+  await show();
+  for (const view of VIEWS) view.load().catch(() => {}); // so that each is there while the gateway is not
 }
 
 start();

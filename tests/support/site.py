@@ -62,7 +62,7 @@ class Site:
             yield
         finally:
             supervisor.resume()
-        self.await_gateway()
+            self.await_gateway()
 
     def await_gateway(self) -> None:
         until(self._answers, 30, "the gateway answers")

@@ -86,22 +86,25 @@ export function allowed(one) {
 
 /** Buttons for all of it. `onchange(experiment)` is called with the new record. */
 export function buttons(one, winner, onchange) {
-  return allowed(one).map((name) => {
+  const all = allowed(one).map((name) => {
     const verb = verbs[name];
     const isNext = verb.primary || (name === "adopt" && winner && winner !== one.control);
-    const act = () => doing(one, name, winner, onchange);
+    const act = () => doing(one, name, winner, onchange, (busy) => all.forEach((each) => (each.disabled = busy)));
     return h(
       "button",
       { type: "button", class: verb.danger ? "danger" : isNext ? "primary" : "", onclick: act },
       name === "adopt" && winner ? `Adopt ${winner}` : verb.label,
     );
   });
+  return all;
 }
 
-async function doing(one, name, winner, onchange) {
+/** `busy` is told while the change is on its way, for what is done next has to begin from it. */
+async function doing(one, name, winner, onchange, busy) {
   const verb = verbs[name];
   const given = await asked(verb.asks(one), verb.label, verb.field?.(one, winner), verb.danger);
   if (!given) return;
+  busy(true);
   try {
     onchange(
       await post(`/api/experiments/${encodeURIComponent(one.experiment)}/${verb.path ?? name}`, {
@@ -112,6 +115,8 @@ async function doing(one, name, winner, onchange) {
     toast(`${one.experiment}: ${verb.done}`);
   } catch (error) {
     toast(error.message, "bad");
+  } finally {
+    busy(false);
   }
 }
 

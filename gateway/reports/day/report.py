@@ -52,7 +52,16 @@ def as_json(day: Day) -> str:
         "slowest": [asdict(slow) for slow in day.slowest],
         **{f"{kind}s": [asdict(reason) for reason in day.reasons.get(kind, [])] for kind in REASONS},
     }
-    return json.dumps(found, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_rounded(found), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _rounded(found: Any) -> Any:
+    """Without the last digits of its sums, which are others each time: the warehouse adds in the order of its threads."""
+    if isinstance(found, dict):
+        return {name: _rounded(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [_rounded(value) for value in found]
+    return float(f"{found:.12g}") if isinstance(found, float) else found
 
 
 def _kpi_data(kpi: Kpi) -> dict[str, Any]:

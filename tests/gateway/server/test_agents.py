@@ -177,7 +177,7 @@ def test_a_program_that_registered_itself_is_changed_there_and_taken_out_when_it
     gateway: Gateway, admin: Caller, name: str
 ) -> None:
     services = gateway.services
-    registry._write(services.settings, [agent(name, runner="external")])
+    registry.write(services.settings, [agent(name, runner="external")])
     until(lambda: name in services.registry.agents, 10, "it is registered")
     refused = admin.call("PUT", f"/api/agents/{name}", {"markdown": FILE})
     assert refused.status == 409

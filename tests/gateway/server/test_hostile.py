@@ -1,6 +1,7 @@
 """Whoever means harm: what they send is refused in words, harms nobody else, and leaves nothing secret behind."""
 
 import gzip
+import io
 import json
 import logging
 import resource
@@ -8,14 +9,17 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.server import app, declare
 from gateway.server.access import HEADERS
+from infra.log import configure
 from tests.support.gateway import Caller, Gateway
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +38,21 @@ def _still_well(strict: Gateway) -> Iterator[None]:
     yield
     began = time.monotonic()
     assert strict.steady.call("GET", "/api/me").status == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10  # a busy machine is slow, a gateway that is stuck says nothing
+
+
+@pytest.fixture
+def log(gateway: Gateway) -> Iterator[io.StringIO]:
+    """All that the gateway and the libraries log meanwhile, down to debug, as a process writes it."""
+    said, before, root = io.StringIO(), structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure(replace(gateway.services.settings, log_level="debug"), "gateway", said)
+    try:
+        yield said
+    finally:
+        structlog.configure(**before)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -224,9 +242,9 @@ def test_times_at_the_ends_of_the_calendar_are_times(gateway: Gateway, at: str) 
         assert gateway.caller().call("GET", f"/api/tasks?{name}={at.replace('+', '%2B')}").status == 200
 
 
-def test_no_line_of_the_log_can_be_forged_by_an_address(gateway: Gateway, caplog: Any, capfd: Any) -> None:
+def test_no_line_of_the_log_can_be_forged_by_an_address(gateway: Gateway, log: io.StringIO) -> None:
     gateway.caller().call("GET", "/api/tasks/x%0a2026-11-21%20[error]%20forged")
-    said = caplog.text + "".join(capfd.readouterr())
+    said = log.getvalue()
     assert "forged" in said
     assert not any("forged" in line and "request" not in line for line in said.splitlines())
 
@@ -407,18 +425,15 @@ def test_a_script_in_a_text_comes_back_as_json_and_never_as_a_page(gateway: Gate
             assert answer.headers["content-type"].split(";")[0] == "application/problem+json"
 
 
-def test_no_token_is_ever_written_to_a_log(
-    gateway: Gateway, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_no_token_is_ever_written_to_a_log(gateway: Gateway, log: io.StringIO) -> None:
     token = gateway.token()
     secret = token.split("_", 2)[2]
-    with caplog.at_level(logging.DEBUG):
-        caller = gateway.stranger()
-        for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": token}, {"X": token}):
-            caller.call("GET", "/api/me", headers=headers)
-        caller.call("GET", f"/api/me?token={token}")
-        raw(gateway, f"GET /api/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\x00\r\n\r\n".encode())
-        raw(gateway, f"{token} / HTTP/1.1\r\n\r\n".encode())
-    said = caplog.text + "".join(capfd.readouterr())
+    caller = gateway.stranger()
+    for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": token}, {"X": token}):
+        caller.call("GET", "/api/me", headers=headers)
+    caller.call("GET", f"/api/me?token={token}")
+    raw(gateway, f"GET /api/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\x00\r\n\r\n".encode())
+    raw(gateway, f"{token} / HTTP/1.1\r\n\r\n".encode())
+    said = log.getvalue()
     assert "request" in said
     assert secret not in said

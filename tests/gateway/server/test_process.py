@@ -70,10 +70,10 @@ def _upgraded(port: int, *offered: str) -> int:
     try:
         protocols = {"Sec-WebSocket-Protocol": ", ".join(("headway.v1", *offered))}
         connection.request("GET", "/ws", headers=headers | protocols)
-        sock, status = connection.sock, connection.getresponse().status
-        if status == 101:
-            assert sock.recv(1) != b""  # it is greeted
-        return status
+        answer = connection.getresponse()
+        if answer.status == 101:
+            assert answer.fp.read(1) != b""  # it is greeted; the greeting may have come with the answer
+        return answer.status
     finally:
         connection.close()
 
