@@ -1,16 +1,46 @@
-"""Fixtures that all tests share: one real broker and one whole line a session, started only when a test asks."""
+"""Fixtures that all tests share: one real broker and one whole line a session, started only when a test asks.
+
+Several workers may share the work (`make test`). Each has its own broker and ports; tests of a group, which have costly
+fixtures in common, run in one of them.
+"""
 
 import logging
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from infra.kafka import ensure_topics
 from infra.settings import ENV_PREFIX, Settings
+from lab import ports
 from tests.support.running import running_broker, running_line, settings_in
+
+TESTS = Path(__file__).parent
+TOGETHER = ("page", "gateway/server", "gateway/live", "processors", "schemas")
+"""Folders that are a group as a whole; elsewhere each file is one."""
+FIRST = ("page", "e2e", "gateway/server", "gateway/live", "streams", "infra")
+"""What takes longest begins first, so that no worker is left alone with it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = next((one for one in TOGETHER if (TESTS / one) in item.path.parents), None)
+        item.add_marker(pytest.mark.xdist_group(folder or item.path.stem))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((n for n, folder in enumerate(FIRST) if (TESTS / folder) in item.path.parents), len(FIRST))
+
+
+def pytest_configure() -> None:
+    """Workers take their ports from ranges of their own: a port that is free may be about to be taken."""
+    width = ports.HIGH - ports.LOW
+    shift = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) * width
+    ports.LOW, ports.HIGH = ports.LOW + shift, ports.HIGH + shift
 
 
 @pytest.fixture(autouse=True, scope="session")

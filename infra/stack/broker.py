@@ -58,9 +58,10 @@ def properties(settings: Settings, data: Path) -> str:
         "share.coordinator.state.topic.min.isr": 1,
         # There is no crowd of members to wait for.
         "group.initial.rebalance.delay.ms": 0,
-        # A broker that comes back after kill -9 is not kept waiting for the end of its own old session.
-        "broker.session.timeout.ms": 1500,
-        "broker.heartbeat.interval.ms": 250,
+        # A broker that comes back after kill -9 waits for the end of its own old session, so it is no longer than it
+        # has to be: with 1.5 s a busy machine was enough for the broker to be taken for dead, and to lead nothing.
+        "broker.session.timeout.ms": 6000,
+        "broker.heartbeat.interval.ms": 500,
         # Sizes for a small heap and few cores.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
         "num.network.threads": 2,

@@ -91,7 +91,7 @@ def test_killed_redis_is_back_with_its_data(up: Settings) -> None:
 
 def test_killed_broker_is_back_within_seconds_with_its_data(up: Settings) -> None:
     write(up, "before the broker was killed")
-    assert kill_and_await_restart(up, "kafka") < 10  # about 3 s when nothing else runs
+    assert kill_and_await_restart(up, "kafka") < 20  # about 7 s when nothing else runs
     assert "before the broker was killed" in values(up)
     write(up, "after the broker was killed")
 

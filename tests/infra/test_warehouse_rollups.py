@@ -111,7 +111,7 @@ def history(chance: random.Random, tasks: int) -> list[Told]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_views_say_what_the_tables_say_whatever_comes_twice_and_in_whatever_order(client, seed):
     chance = random.Random(seed)
     told = history(chance, 25)

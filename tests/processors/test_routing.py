@@ -401,7 +401,7 @@ _tasks = st.builds(
 
 
 @given(_agents, st.dictionaries(st.sampled_from("abcdefgh"), _status), _tasks, st.randoms(use_true_random=False))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_choice_is_sound(agents, statuses, asked, random):
     pools = {name: pool(name, **status) for name, status in statuses.items()}
     choice = Index(registry(*agents), LIMITS).route(asked, pools)
