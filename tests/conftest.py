@@ -21,19 +21,24 @@ from tests.support.running import running_broker, running_line, settings_in
 TESTS = Path(__file__).parent
 TOGETHER = ("page", "gateway/server", "gateway/live", "processors", "schemas")
 """Folders that are a group as a whole; elsewhere each file is one."""
-FIRST = ("page", "e2e", "gateway/server", "gateway/live", "streams", "infra")
-"""What takes longest begins first, so that no worker is left alone with it."""
+LONG = ("page", "e2e", "gateway/server", "gateway/live", "streams", "infra")
+"""Of the tests that need a broker these begin first, so that no worker is left alone with what takes longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a broker first, for one that waits for its tests costs time as well."""
     for item in items:
         folder = next((one for one in TOGETHER if (TESTS / one) in item.path.parents), None)
-        item.add_marker(pytest.mark.xdist_group(folder or item.path.stem))
-    items.sort(key=_place)
+        item.add_marker(pytest.mark.xdist_group(f"{folder or item.path.stem} {'e2e' if _on_a_broker(item) else ''}"))
+    items.sort(key=lambda item: (_on_a_broker(item), _place(item)))
+
+
+def _on_a_broker(item: pytest.Item) -> bool:
+    return item.get_closest_marker("e2e") is not None
 
 
 def _place(item: pytest.Item) -> int:
-    return next((n for n, folder in enumerate(FIRST) if (TESTS / folder) in item.path.parents), len(FIRST))
+    return next((n for n, folder in enumerate(LONG) if (TESTS / folder) in item.path.parents), len(LONG))
 
 
 def pytest_configure() -> None:
