@@ -10,6 +10,9 @@ STATUSES = ("completed", "failed", "cancelled", "expired", "dead_lettered", "ref
 STATES = ("open", "submitted", *sorted(LIVE_PHASES), *STATUSES)
 """`submitted`: not yet at the dispatcher."""
 
+FED_WITH = ("tasks.submitted", "tasks.assigned", "dispatch.log", "tasks.outcomes")
+AT_WORK = ("running", "cancelling")
+
 
 class Row(NamedTuple):
     task_id: str
@@ -47,11 +50,12 @@ class Filter(NamedTuple):
 
 
 class Listing:
-    """Fed with tasks.submitted, then dispatch.log, then tasks.outcomes; what belongs to no task seen is passed over."""
+    """Fed with the topics of FED_WITH in their order; what belongs to no task seen is passed over."""
 
     def __init__(self) -> None:
         self._submitted: dict[str, Mapping[str, Any]] = {}
         self._live: dict[str, Mapping[str, Any]] = {}
+        self._assigned_at: dict[str, int] = {}
         self._outcomes: dict[str, Mapping[str, Any]] = {}
 
     def see(self, record: Record) -> None:
@@ -62,6 +66,8 @@ class Listing:
             return
         elif record.name == "DispatchRecord" and event["phase"] in LIVE_PHASES:
             self._live[event["task_id"]] = event
+        elif record.name == "TaskAssigned":
+            self._assigned_at.setdefault(event["task_id"], event["assigned_at"])
         elif record.name == "TaskOutcome":
             self._outcomes.setdefault(event["task_id"], event)
 
@@ -83,7 +89,8 @@ class Listing:
             session_id=submitted["session_id"],
             priority=submitted["priority"],
             submitted_at=submitted["submitted_at"],
-            started_at=told.get("started_at"),
+            # The dispatcher hears of a start with the result; until then it is when the task was given away.
+            started_at=told.get("started_at") or (self._assigned_at.get(task_id) if state in AT_WORK else None),
             finished_at=outcome["finished_at"] if outcome else None,
             cost_usd_micros=told.get("cost_usd_micros", 0),
             text=submitted["text"],

@@ -10,7 +10,7 @@ from gateway.cli.submit import Duration
 from gateway.cli.waiting import conclude, followed, wait_for
 from gateway.errors import GatewayError
 from gateway.history import Follower, find, newest_by_key, reach, read, since_of, whole_id
-from gateway.listing import STATES, Filter, Listing
+from gateway.listing import FED_WITH, STATES, Filter, Listing
 from gateway.nearest import did_you_mean
 from gateway.sending import Sender, now_us
 from gateway.timeline import Story, story_of
@@ -158,8 +158,8 @@ def tasks(limit: int, since: int, as_json: bool, **options: str | None) -> None:
     reach(settings)
     now = now_us()
     listing = Listing()
-    for topic, since_us in (("tasks.submitted", now - since), ("dispatch.log", None), ("tasks.outcomes", now - since)):
-        for record in read(settings, topic, since_us=since_us):
+    for topic in FED_WITH:
+        for record in read(settings, topic, since_us=None if topic == "dispatch.log" else now - since):
             listing.see(record)
     found = listing.rows(Filter(**options))
     if as_json:

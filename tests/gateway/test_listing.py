@@ -47,3 +47,18 @@ def test_newest_first_with_its_waits() -> None:
     ended = record("TaskOutcome", task_id="later", submitted_at=NOW_US, started_at=NOW_US + 7, finished_at=NOW_US + 9)
     row = listing(*SUBMITTED, later, ended).rows(Filter())[0]
     assert (row.task_id, row.waited_us(NOW_US + 100), row.ran_us(NOW_US + 100)) == ("later", 7, 2)
+
+
+def test_a_task_at_work_does_not_wait_any_more() -> None:
+    submitted = SUBMITTED[0].event["submitted_at"]
+    found = listing(
+        *SUBMITTED,
+        record("TaskAssigned", task_id=REVIEW, assigned_at=submitted + 5),
+        record("TaskAssigned", task_id=REVIEW, assigned_at=submitted + 50, attempt=2),
+        record("DispatchRecord", task_id=REVIEW, phase="running", started_at=None),
+    )
+    (row,) = found.rows(Filter(state="running"))
+    assert (row.waited_us(submitted + 100), row.ran_us(submitted + 100)) == (5, 95)
+    found.see(record("DispatchRecord", task_id=REVIEW, phase="queued", started_at=None))
+    (row,) = found.rows(Filter(state="queued"))
+    assert (row.waited_us(submitted + 100), row.ran_us(submitted + 100)) == (100, None)
