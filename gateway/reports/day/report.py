@@ -56,7 +56,7 @@ def as_json(day: Day) -> str:
 
 
 def _rounded(found: Any) -> Any:
-    """Without the last digits of its sums, which are others each time: the warehouse adds in the order of its threads."""
+    """Without the last digits of sums, which are others each time: the warehouse adds in the order of its threads."""
     if isinstance(found, dict):
         return {name: _rounded(value) for name, value in found.items()}
     if isinstance(found, list):
