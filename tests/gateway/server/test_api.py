@@ -158,7 +158,7 @@ def test_a_cancellation_is_written_to_every_partition_in_the_name_of_who_asked(g
 def test_agents_and_fleet_are_told_with_their_load(working: Gateway, caller: Caller) -> None:
     agents = as_declared("GET", "/api/agents", caller.get("/api/agents"))["agents"]
     assert "code-reviewer" in [agent["agent_id"] for agent in agents]
-    fleet = until(lambda: _alive(caller), 10, "instances heard of")
+    fleet = until(lambda: _alive(caller), 30, "instances heard of")
     as_declared("GET", "/api/fleet", fleet)
     one = as_declared("GET", "/api/agents/{agent_id}", caller.get("/api/agents/code-reviewer"))
     assert one["definition"]["prompt"] is None
