@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -17,6 +18,9 @@ from infra.kafka import ensure_topics
 from infra.settings import ENV_PREFIX, Settings
 from lab import ports
 from tests.support.running import running_broker, running_line, settings_in
+
+hypothesis.settings.register_profile("busy", deadline=None)  # a test that waits for its turn is no fault
+hypothesis.settings.load_profile("busy")
 
 TESTS = Path(__file__).parent
 TOGETHER = ("page", "gateway/server", "gateway/live", "processors", "schemas")
@@ -53,7 +57,7 @@ def _clean_environment() -> Iterator[None]:
     """No test depends on the settings or keys of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith((ENV_PREFIX, "ANTHROPIC_")):
+            if name.startswith((ENV_PREFIX, "ANTHROPIC_")) or name in ("COLUMNS", "LINES"):
                 patch.delenv(name)
         yield
 

@@ -155,7 +155,7 @@ def test_after_kill_9_what_was_in_hand_is_lost_and_nothing_else(settings: Settin
 def test_a_drain_loses_nothing(settings: Settings, dispatch: Dispatch) -> None:
     """On SIGTERM short work is finished, long work told as lost, and what comes meanwhile runs in the next life."""
     dispatch.agent("drains")
-    slow = dataclasses.replace(settings, sim_speed=2.5, drain_s=3.0)  # light 2 s, test_run 24 s
+    slow = dataclasses.replace(settings, sim_speed=2.5, drain_s=8.0)  # light 2 s, test_run 24 s
     with running_host(slow) as first:
         dispatch.await_instances("drains")
         dispatch.run("drains-short", "drains")

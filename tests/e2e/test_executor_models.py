@@ -55,8 +55,11 @@ def test_a_model_answers(with_model: Settings, dispatch: Dispatch, api: Messages
     assert (step["tokens_in"], step["tokens_out"], step["cost_usd_micros"]) == (20, 30, 170)
     assert step["steps"][0]["output"] == done["output"]
     assert done["kind"] == "completed" and done["cost_usd_micros"] == 0  # told with the step already
-    streamed = "".join(p["message"] for p in dispatch.progress("asks-1") if p["kind"] == "text")
-    assert streamed == done["output"]
+
+    def streamed() -> str:
+        return "".join(p["message"] for p in dispatch.progress("asks-1") if p["kind"] == "text")
+
+    until(lambda: streamed() == done["output"], 10, "all that was streamed has come")
 
 
 def test_a_model_costs_what_the_settings_say(with_model: Settings, dispatch: Dispatch, api: MessagesApi) -> None:

@@ -136,7 +136,7 @@ def test_watch_shows_the_line_in_a_terminal_outlives_the_gateway_and_leaves_in_o
         terminal.press("\x1b")
         terminal.wait_for("● live")
         terminal.resize(140, 40)
-        until(lambda: terminal.read() and len(terminal.screen()) == 40, 10, "the larger screen")
+        until(lambda: terminal.read() and len(terminal.screen()) == 40, 30, "the larger screen")
         assert not terminal.echoes()
         terminal.press("q")
         left_in_order(terminal)

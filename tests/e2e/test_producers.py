@@ -29,7 +29,7 @@ def block(language: str, number: int = 0) -> str:
 
 def run(arguments: list[str], settings: Settings) -> str:
     env = {**os.environ, "BROKER": settings.bootstrap}
-    done = subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

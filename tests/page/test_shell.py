@@ -99,8 +99,13 @@ def test_a_token_that_is_over_ends_the_open_page_too(visit: Visit, site: Site) -
 
 def test_a_page_that_nobody_sees_for_a_minute_has_no_connection_and_goes_on_when_it_is_seen(visit: Visit) -> None:
     page = visit.page
-    open_now: list[WebSocket] = []
-    page.on("websocket", lambda ws: (open_now.append(ws), ws.on("close", lambda gone: open_now.remove(gone))))
+    open_now: set[WebSocket] = set()  # one that was given up before it had opened tells of no end
+
+    def count(ws: WebSocket) -> None:
+        ws.on("framereceived", lambda _: open_now.add(ws))
+        ws.on("close", lambda gone: open_now.discard(gone))
+
+    page.on("websocket", count)
     page.clock.install()
     page.reload()
     lamp(page, "live")
