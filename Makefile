@@ -1,6 +1,6 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
-PACKAGES := schemas processors infra streams gateway lab
+PACKAGES := schemas processors infra streams scorer_service gateway lab
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast bench stats chaos check debian lock clean
@@ -13,7 +13,7 @@ setup: .venv/.installed infra/kafka/target/.fetched ## build .venv from the lock
 .venv/.installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install it, or name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -49,7 +49,7 @@ debian: ## install the Debian packages that are missing (root)
 	@infra/debian-packages.sh
 
 lock: ## resolve the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev --extra scorer pyproject.toml -o requirements.lock
 
 clean: ## remove what make built; local state (.headway) stays
 	rm -rf .venv infra/kafka/target build *.egg-info .mypy_cache .ruff_cache

@@ -1,91 +1,130 @@
-"""Changing agents while the line runs: defining one by a file that is kept here, and taking one out. The same rules for
-the command and for the API, as what is changed is the same."""
+"""Changing agents and skills while the line runs: defining one by a file that is kept here, and taking one out. The
+same rules for the commands and for the API, as what is changed is the same."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from gateway.alive import last_heartbeat, lease_us
 from gateway.errors import BadInput, GatewayError
 from gateway.sending import now_us
-from infra import agent_file, registry
-from infra.agent_file import BadAgentFile
+from infra import definitions, folders
+from infra.definitions import Kind
+from infra.front_matter import FILE_BYTES_MAX, BadFile
 from infra.settings import Settings
-from schemas.events import AgentDefinition
 
-_NOT_SAID = ("agent_id", "prompt", "removed", "updated_at")
-"""Fields of a definition that are none of its file's front matter."""
+D = TypeVar("D", bound=Mapping[str, Any])
+
+_NOT_SAID = ("prompt", "removed", "updated_at")
+"""Fields of a definition that are none of its file's front matter, beside its key."""
 _HALF = "half a surrogate pair is no text"
 
 
-def checked(agent_id: str, markdown: str) -> AgentDefinition:
-    """What the text of a file defines. Raises BadAgentFile, which knows the line."""
+def checked(kind: Kind[D], name: str, markdown: str) -> D:
+    """What the text of a file defines. Raises BadFile, which knows the line."""
     try:
         size = len(markdown.encode())
     except UnicodeEncodeError:
-        raise BadAgentFile(_HALF) from None
-    if size > agent_file.FILE_BYTES_MAX:
-        raise BadAgentFile(f"{size} bytes; at most {agent_file.FILE_BYTES_MAX} are accepted")
-    return agent_file.parse_text(agent_id, markdown)
+        raise BadFile(_HALF) from None
+    if size > FILE_BYTES_MAX:
+        raise BadFile(f"{size} bytes; at most {FILE_BYTES_MAX} are accepted")
+    return kind.form.parse_text(name, markdown)
 
 
-def markdown_of(definition: Mapping[str, Any]) -> str:
+def markdown_of(kind: Kind[Any], definition: Mapping[str, Any]) -> str:
     """A definition as the text of a file."""
-    said = {name: value for name, value in definition.items() if name not in _NOT_SAID and value is not None}
+    hidden = {kind.key, *_NOT_SAID}
+    said = {name: value for name, value in definition.items() if name not in hidden and value is not None}
     try:
-        return agent_file.written(said, definition.get("prompt") or "")
+        return kind.form.written(said, definition.get("prompt") or "")
     except UnicodeEncodeError:
-        raise BadAgentFile(_HALF) from None
+        raise BadFile(_HALF) from None
 
 
-def file_text(settings: Settings, published: AgentDefinition) -> str:
-    """The file of an agent as somebody wrote it; one made of the definition where none says what is published."""
-    path = registry.file_of(settings, published["agent_id"])
+def file_text(kind: Kind[D], settings: Settings, published: D) -> str:
+    """The file as somebody wrote it; one made of the definition where none says what is published."""
     try:
-        same = path is not None and {**agent_file.parse(path), "updated_at": published["updated_at"]} == published
-        return path.read_text(encoding="utf-8") if path and same else markdown_of(published)
-    except (BadAgentFile, OSError):
-        return markdown_of(published)
+        path = definitions.file_of(kind, settings, published[kind.key])
+        same = path and {**kind.form.parse(path), "updated_at": published["updated_at"]} == published
+        return path.read_text(encoding="utf-8") if path and same else markdown_of(kind, published)
+    except (BadFile, OSError):
+        return markdown_of(kind, published)
 
 
-def define(settings: Settings, known: AgentDefinition | None, agent_id: str, markdown: str) -> AgentDefinition:
-    """Keeps the text as the agent's file and publishes it. `known`: what is published. Raises BadInput."""
-    if not agent_file.ID.fullmatch(agent_id):
-        raise BadInput(f"An agent's id is {agent_file.ID_ACCEPTED}, not {agent_id!r}.")
-    definition = checked(agent_id, markdown)
-    path = registry.file_of(settings, agent_id)
-    if known is not None and known["runner"] == "external" and path is None:
-        raise GatewayError(f"{agent_id} is a program that registers itself: change it there, or take another id.")
-    shipped = path is None or path.is_relative_to(agent_file.SHIPPED)
-    target = registry.made_here(settings) / f"{agent_id}.md" if shipped or path is None else path
+def define(
+    kind: Kind[D],
+    settings: Settings,
+    known: Mapping[str, Any] | None,
+    name: str,
+    markdown: str,
+    user: str | None = None,
+) -> D:
+    """Keeps the text as the file of `name` and publishes it. `known`: what is published. `user`: whose file it is, when
+    it is new. Raises BadInput, or BadFile for what the text says."""
+    what = kind.form.what
+    if not kind.form.id.fullmatch(name):
+        raise BadInput(f"{an(what).capitalize()}'s id is {kind.form.id_accepted}, not {name!r}.")
+    if user is not None and not folders.USER_ID.fullmatch(user):
+        raise BadInput(f"A user's id is {folders.USER_ID_ACCEPTED}, not {user!r}.")
+    definition = checked(kind, name, markdown)
+    path = _file_of(kind, settings, name)
+    if known is not None and known.get("runner") == "external" and path is None:
+        raise GatewayError(f"{name} is a program that registers itself: change it there, or take another id.")
+    made = definitions.made_here(kind, settings)
+    new = made / folders.USER / user / f"{name}.md" if user else made / f"{name}.md"
+    shipped = path is None or path.is_relative_to(kind.shipped)
+    target = new if shipped or path is None else path
+    if user and target != new:
+        raise BadInput(f"There is {an(what)} {name} already, in {path}: edit that one, or take another id.")
     try:
         _write(target, markdown)
     except OSError as error:
         raise GatewayError(f"{target} cannot be written ({error.strerror}): mend that, or edit it by hand.") from error
-    registry.publish(settings, only=agent_id)
+    definitions.publish(kind, settings, only=name)
     return definition
 
 
-def remove(settings: Settings, definition: Mapping[str, Any]) -> bool:
-    """Takes an agent out; false when what is shipped under this name works again. Tasks in its queue stay there."""
-    agent_id = definition["agent_id"]
-    path = registry.file_of(settings, agent_id)
-    if path is not None and path.parent == registry.made_here(settings):
+def remove(kind: Kind[Any], settings: Settings, definition: Mapping[str, Any]) -> bool:
+    """Takes one out; false when what is shipped under this name works again. Tasks in an agent's queue stay there."""
+    name = definition[kind.key]
+    if why := why_stays(kind, settings, definition):
+        raise GatewayError(why)
+    path = _file_of(kind, settings, name)
+    if path is not None:
         path.unlink(missing_ok=True)
-        registry.publish(settings, only=agent_id)
-        return registry.file_of(settings, agent_id) is None
-    if definition["runner"] != "external" or path is not None:
-        # Its file would bring it back.
-        raise GatewayError(
-            f"{agent_id} is defined by a file: remove that, then call `headway agents publish`; with `instances: 0` it "
-            "does nothing."
-        )
-    if last_heartbeat(settings, agent_id, now_us(), lease_us(settings)) is not None:
-        raise GatewayError(f"{agent_id} is alive, and would register itself again: stop its program first.")
+        definitions.publish(kind, settings, only=name)
+        return definitions.file_of(kind, settings, name) is None
+    if last_heartbeat(settings, name, now_us(), lease_us(settings)) is not None:
+        raise GatewayError(f"{name} is alive, and would register itself again: stop its program first.")
     gone = {**definition, "removed": True, "updated_at": now_us()}
-    registry.write(settings, [cast(AgentDefinition, gone)])
+    definitions.write(kind, settings, [cast(Any, gone)])
     return True
+
+
+def why_stays(kind: Kind[Any], settings: Settings, definition: Mapping[str, Any]) -> str | None:
+    """Why one cannot be taken out here, as far as its files tell; null when nothing stands against it."""
+    name = definition[kind.key]
+    path = _file_of(kind, settings, name)
+    if path is not None and path.is_relative_to(definitions.made_here(kind, settings)):
+        return None
+    if path is None and definition.get("runner") == "external":
+        return None
+    # Its file would bring it back.
+    instead = "; with `instances: 0` it does nothing" if kind is definitions.AGENT else ""
+    return f"{name} is defined by a file: remove that, then call `headway {kind.plural} publish`{instead}."
+
+
+def _file_of(kind: Kind[Any], settings: Settings, name: str) -> Path | None:
+    try:
+        return definitions.file_of(kind, settings, name)
+    except BadFile as error:
+        raise GatewayError(f"{error}.") from error
+
+
+def an(what: str) -> str:
+    """With its article."""
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
 def _write(path: Path, text: str) -> None:

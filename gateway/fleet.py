@@ -11,7 +11,7 @@ class AgentRow(NamedTuple):
     capabilities: list[str]
     runner: str
     model: str
-    """Which answers for it: its own, else the line's."""
+    """That its file names, else the line's default, which a task's skill goes before."""
     instances: int
     """As defined in the registry."""
     instances_live: int

@@ -9,6 +9,18 @@ from processors.verify import LIVE_PHASES
 STATUSES = ("completed", "failed", "cancelled", "expired", "dead_lettered", "refused")
 STATES = ("open", "submitted", *sorted(LIVE_PHASES), *STATUSES)
 """`submitted`: not yet at the dispatcher."""
+WENT_WRONG = ("failed", "expired", "dead_lettered", "refused")
+"""Ends that nobody wanted: no answer came, and nobody had taken the task back."""
+ASKED_FOR = ("open", "went_wrong", *STATES[1:])
+"""What a list may be asked for: a state, or several by one word; `open`: without an outcome."""
+
+
+def is_asked_for(state: str, wanted: str) -> bool:
+    """Whether a task in this state is one of `wanted`, of ASKED_FOR."""
+    if wanted == "open":
+        return state not in STATUSES
+    return state in WENT_WRONG if wanted == "went_wrong" else state == wanted
+
 
 FED_WITH = ("tasks.submitted", "tasks.assigned", "dispatch.log", "tasks.outcomes")
 AT_WORK = ("running", "cancelling")
@@ -42,7 +54,7 @@ class Filter(NamedTuple):
 
     def takes(self, row: Row) -> bool:
         return (
-            (self.state is None or row.state == self.state or (self.state == "open" and row.state not in STATUSES))
+            (self.state is None or is_asked_for(row.state, self.state))
             and self.agent in (None, row.agent_id)
             and self.tenant in (None, row.tenant_id)
             and self.session in (None, row.session_id)

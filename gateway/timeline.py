@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.record import Record
-from gateway.units import duration, money, short
+from gateway.units import duration, many, money, short
 
 ORDER = (
     "TaskSubmitted",
@@ -19,10 +19,11 @@ ORDER = (
     "DeadLetter",
     "TaskOutcome",
     "FeedbackGiven",
+    "TrainingSample",
 )
 """How events of the same microsecond follow each other."""
 
-TIME_FIELDS = ("finished_at", "decided_at", "assigned_at", "at", "submitted_at")
+TIME_FIELDS = ("at", "finished_at", "decided_at", "assigned_at", "submitted_at")
 """When an event happened: the first of these that it has."""
 
 
@@ -139,8 +140,9 @@ def _decision(e: dict[str, Any]) -> tuple[str, list[str]]:
         return f"not routed: {e['refusal']}", []
     where = f"routed to {e['agent_id']}" if e["agent_id"] else f"waits for its items in {e['pool']}"
     facts = f"{e['skill'] or 'no skill'}, confidence {e['confidence']:.2f}, {e['router']}"
+    steps = [f"{s['step']}: {s['result']}: {s['reason']}" for s in e.get("steps", [])]
     candidates = [f"{c['score']:.2f} {c['agent_id']}: {c['reason']}" for c in e["candidates"]]
-    return f"{where} ({facts}): {e['reason']}", candidates
+    return f"{where} ({facts}): {e['reason']}", [*steps, *candidates]
 
 
 def _assigned(e: dict[str, Any]) -> tuple[str, list[str]]:
@@ -196,12 +198,17 @@ def _outcome(e: dict[str, Any]) -> tuple[str, list[str]]:
     error = f": {e['error']}" if e["error"] else ""
     quality = f", quality {e['quality']:.2f}" if e["quality"] is not None else ""
     items = [f"item {i['index']} {i['status']} ({i['task_id']})" for i in e["items"]]
-    return f"{e['status']} after {took}, {e['attempts']} attempts{quality}{_bought(e)}{error}", items
+    return f"{e['status']} after {took}, {many(e['attempts'], 'attempt')}{quality}{_bought(e)}{error}", items
 
 
 def _feedback(e: dict[str, Any]) -> tuple[str, list[str]]:
     score = "" if e["score"] is None else f", score {e['score']:.2f}"
     return f"{e['kind']} feedback by {e['by']}{score}", [short(e["comment"], 200)] if e["comment"] else []
+
+
+def _sample(e: dict[str, Any]) -> tuple[str, list[str]]:
+    said = f", for people said {e['feedback']}" if e["feedback"] else ""
+    return f"to learn from with label {e['label']:.2f}{said}", []
 
 
 TELL: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
@@ -216,5 +223,6 @@ TELL: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
     "DeadLetter": _dead_letter,
     "TaskOutcome": _outcome,
     "FeedbackGiven": _feedback,
+    "TrainingSample": _sample,
 }
 """Each event in words: a title and the details under it."""

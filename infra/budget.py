@@ -159,7 +159,7 @@ class Budget:
         """Holds every host's calls of this model: as long as the API asks, else longer each time."""
         asked_ms = 0 if retry_after_s is None else max(1, round(retry_after_s * 1000))
         args = [asked_ms, _PAUSE_BASE_MS, _PAUSE_MAX_MS, random.uniform(0.5, 1.0)]
-        wait_ms = await self._call(self._pause([_key("pause", model), _key("streak", model)], args))
+        wait_ms = await self._call(self._pause([pause_key(model), _key("streak", model)], args))
         self._log.warning("model paused on all hosts", model=model, wait_ms=wait_ms)
 
     async def answered(self, model: str) -> None:
@@ -205,7 +205,7 @@ class Budget:
 
     async def _ask(self, model: str, reservation: Reservation) -> tuple[str, int]:
         settings, day = self._settings, reservation.day
-        keys = [_key("spent", day), _key("open", day), _key("pause", model), _key("rate")]
+        keys = [_key("spent", day), _key("open", day), pause_key(model), _key("rate")]
         under_way: list[str | int] = [x for r in self._open.values() if r.day == day for x in (r.id, r.cost_usd_micros)]
         limits: list[str | int] = [settings.requests_per_min, settings.tokens_per_min, _KEPT_S]
         booking: list[str | int] = [reservation.id, reservation.cost_usd_micros, self._cap, reservation.tokens]
@@ -253,6 +253,11 @@ def spent_on(settings: Settings, day: str) -> int:
 
 def _today() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def pause_key(model: str) -> str:
+    """Is there while calls of a model are held, and a second longer."""
+    return _key("pause", model)
 
 
 def _key(*parts: str) -> str:

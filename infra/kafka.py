@@ -4,8 +4,8 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -20,6 +20,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
 from schemas.topics import TOPICS, Topic
+
+T = TypeVar("T")
 
 # Errors that waiting does not cure.
 REFUSALS = (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
@@ -125,29 +127,78 @@ def read_all(
     # A short wait, for the end of a partition is seen by an answer without records.
     reader = consumer(settings, f"headway-read-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50, **over)
     try:
-        ends = _assign(reader, settings, topic, since_us, partition)
-        heard = time.monotonic()
-        while ends:
-            message = reader.poll(1.0)
-            if message is None or _passes(message.error()):
-                if time.monotonic() - heard > IDLE_S:
-                    raise KafkaUnreachable(f"{settings.bootstrap} sent nothing of {topic} for {IDLE_S:.0f} s")
-                continue
-            heard = time.monotonic()
-            yield from _record(message, ends)
+        yield from _until(_assign(reader, settings, topic, since_us, partition), reader, settings, topic)
     finally:
         reader.close()
 
 
+def read_between(settings: Settings, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Iterator[Message]:
+    """The committed records of each partition from an offset to before another, one partition after the other: the same
+    ranges give the same records in the same order. Raises as `read_all` does."""
+    reader = consumer(settings, f"headway-read-{os.getpid()}", enable_partition_eof=True, fetch_wait_max_ms=50)
+    try:
+        for partition, (start, end) in sorted(ranges.items()):
+            if end > start:
+                reader.assign([TopicPartition(topic, partition, start)])
+                yield from _until({partition: end}, reader, settings, topic)
+    finally:
+        reader.close()
+
+
+def _until(ends: dict[int, int], reader: Consumer, settings: Settings, topic: str) -> Iterator[Message]:
+    """What comes of a topic that is assigned, up to these offsets."""
+    heard = time.monotonic()
+    while ends:
+        message = reader.poll(1.0)
+        if message is None or _passes(message.error()):
+            if time.monotonic() - heard > IDLE_S:
+                raise KafkaUnreachable(f"{settings.bootstrap} sent nothing of {topic} for {IDLE_S:.0f} s")
+            continue
+        heard = time.monotonic()
+        yield from _record(message, ends)
+
+
 def ends(settings: Settings, topic: str, **over: Any) -> dict[int, int]:
     """The offset after the last committed record of each partition. `over` as for `consumer`."""
+    return {partition: end for partition, (_, end) in bounds(settings, topic, **over).items()}
+
+
+def bounds(settings: Settings, topic: str, **over: Any) -> dict[int, tuple[int, int]]:
+    """The first offset that a partition still holds, and the one after its last committed record."""
+    return _asked(settings, topic, _bounds, **over)
+
+
+def offsets_at(settings: Settings, topic: str, at_us: int) -> dict[int, int]:
+    """The offset of the first record that is not older than this; of a partition without one, its end."""
+
+    def find(reader: Consumer) -> dict[int, int]:
+        found = {p.partition: p.offset for p in _starts(reader, settings, topic, at_us, None)}
+        if min(found.values()) >= 0:
+            return found
+        last = _bounds(reader, settings, topic)
+        return {partition: last[partition][1] if offset < 0 else offset for partition, offset in found.items()}
+
+    return _asked(settings, topic, lambda reader, *_: find(reader))
+
+
+def _bounds(reader: Consumer, settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    places = _starts(reader, settings, topic, None, None)
+    return {p.partition: reader.get_watermark_offsets(p, timeout=ANSWER_S) for p in places}
+
+
+def _asked(settings: Settings, topic: str, ask: Callable[[Consumer, Settings, str], T], **over: Any) -> T:
+    """The answer; patient with a broker that has just started, as `_assign` is."""
     reader = consumer(settings, f"headway-read-{os.getpid()}", **over)
+    until = time.monotonic() + LEADER_S
     try:
-        places = _starts(reader, settings, topic, None, None)
-        return {p.partition: reader.get_watermark_offsets(p, timeout=ANSWER_S)[1] for p in places}
-    except KafkaException as error:
-        reason = error.args[0].str()
-        raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {reason}") from error
+        while True:
+            try:
+                return ask(reader, settings, topic)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > until:
+                    reason = error.args[0].str()
+                    raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {topic}: {reason}") from error
+                time.sleep(0.05)
     finally:
         reader.close()
 

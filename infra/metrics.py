@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway")
+SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway", "joiner", "scorer")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -61,6 +61,26 @@ DECISION = Histogram("headway_decision_seconds", "Time of one routing decision",
 # Tasks that no agent gets: none is fit, or the task breaks a rule. A rise: an agent is missing or names the wrong
 # skills, or a producer is at fault; the outcome says which.
 UNROUTABLE = Counter("headway_unroutable", "Tasks that no agent gets")
+
+# Decisions by who was more confident, rules/2 or hybrid/1, and whether an agent was tried. A fall of hybrid/1: the
+# model in use does not know the tasks that come, or is out of service; a rise of tried: somebody has raised `explore`.
+CHOICES = Counter("headway_choices", "Decisions by router", ["router", "tried"])
+
+# The model in use has the value 1, none when the rules route alone. Another one than `headway models list` says: this
+# router cannot use it; see the troubles below and its log.
+MODEL_IN_USE = Gauge("headway_model_in_use", "The learned model in use", ["model"])
+
+# Times that the rules had to answer for a model: unusable (corrupt, or made with another embedder or other features),
+# failed, slow. Any rise: `headway models rollback`, or train anew; the log says what happened.
+MODEL_TROUBLES = Counter("headway_model_troubles", "Times the rules answered for a model", ["trouble"])
+
+# Seconds in which the model in use gave its opinion, embedding included. A rise: a slow embedder, or too many agents;
+# above 0.05 three times in a row the rules answer until it is quick again.
+MODEL_OPINION = Histogram("headway_model_opinion_seconds", "Time of a model's opinion", buckets=FAST)
+
+# How far the tasks of late are from those the model in use was trained on, by feature (population stability index).
+# Above 0.25: other work comes in than was learned from; `headway train`.
+DRIFT_PSI = Gauge("headway_drift_psi", "Drift of the tasks since training", ["feature"])
 
 
 # --- dispatcher --------------------------------------------------------------------------------------------------
@@ -145,6 +165,44 @@ SINK_FLUSH = Histogram("headway_sink_flush_seconds", "Time to store what is in h
 SINK_WAITS = Counter("headway_sink_waits", "Waits for a warehouse that did not answer")
 
 
+# --- joiner ------------------------------------------------------------------------------------------------------
+
+# Training samples: first of their task, or revised by late or corrected feedback. No rise while tasks end: the joiner
+# is stuck, or nothing that ends was chosen by the router; its untaught tasks say which.
+SAMPLES = Counter("headway_samples", "Training samples", ["revision"])
+
+# Tasks that teach nothing about an agent, by the reason (docs/routing.md). A rise of never_started: agents lack slots.
+SAMPLES_UNTAUGHT = Counter("headway_samples_untaught", "Tasks that teach nothing", ["reason"])
+
+# What no sample can tell any more, because the partition remembers no more tasks. Any rise: raise samples_remembered;
+# of late_feedback alone: people judge answers that are older than what is remembered.
+SAMPLES_LOST = Counter("headway_samples_lost", "Tasks and feedback that were forgotten before they met", ["what"])
+
+# Tasks that wait for their outcome, or outcomes for their task. Near samples_remembered the oldest are given up.
+SAMPLES_WAITING = Gauge("headway_samples_waiting", "Tasks that have no sample yet", ["partition"])
+
+
+# --- scorer ------------------------------------------------------------------------------------------------------
+
+# Samples that came since the last training. Far above retrain_growth of those it saw: trainings fail; see its log.
+SAMPLES_NEW = Gauge("headway_samples_new", "Samples since the last training")
+
+# Trainings by what became of them: promoted, candidate (a person decides), rejected (`headway models show` says why),
+# failed. A rise of failed: the log says why; of rejected: samples teach nothing new, or they are poisoned.
+TRAININGS = Counter("headway_trainings", "Trainings", ["result"])
+
+# How far what models expected of late was from what came of it (expected calibration error). Above 0.1: agents have
+# changed since the training; `headway train`.
+DRIFT_ECE = Gauge("headway_drift_ece", "Calibration error of late")
+
+# Share of the newest samples that people judged so. Negative near a third of all that are judged: people reject too
+# many answers; `headway ask` shows which agents. A fall of all: nobody gives feedback any more.
+FEEDBACK_RATE = Gauge("headway_feedback_rate", "Share of samples with feedback", ["kind"])
+
+# Seconds of one training, in a process of its own. A rise: more samples, or the machine is short of cores.
+TRAINING = Histogram("headway_training_seconds", "Time of one training", buckets=SLOW)
+
+
 # --- judge -------------------------------------------------------------------------------------------------------
 
 # Experiments by status. Running for longer than planned: the judge is stuck or the warehouse is away; see its log.
@@ -193,7 +251,7 @@ LIVE_BEHIND = Counter("headway_live_behind", "Clients that fell behind")
 
 def port_offset(service: str, index: int) -> int:
     """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3,
-    judge 10i+4, gateway 10i+5."""
+    judge 10i+4, gateway 10i+5, joiner 10i+6, scorer 10i+7."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

@@ -1,110 +1,39 @@
-"""The registry of agents on Kafka: publishing what the agent files say, and following what is published.
+"""The registries on Kafka, followed: what agents, skills and experiments there are, and how the pools are.
 
-`python -m infra.registry publish` brings the topic in line with the files; `check` only reads the files.
+What files define comes there by infra/definitions.py.
 """
 
-import argparse
-import sys
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from threading import Event, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import agent_file, kafka, metrics
-from infra.settings import BadSettings, Settings, load_settings
-from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import AgentDefinition, Experiment, PoolStatus
+from infra import agent_file, kafka, metrics, models, skill_file
+from infra.front_matter import Form
+from infra.settings import Settings
+from schemas.codec import BadMessage, decode_as
+from schemas.events import AgentDefinition, Experiment, PoolStatus, RoutingModel, SkillDefinition
 from schemas.topics import TOPICS
 
 AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
+SKILLS = "skills.registry"
+MODELS = models.TOPIC
+_FORMS: dict[str, Form[Any]] = {"AgentDefinition": agent_file.FORM, "SkillDefinition": skill_file.FORM}
 _POLL_S = 0.2
-_ANSWER_S = 10.0
 _TROUBLE_S = 1.0
-"""How long an answer may take, and how long we then wait before the next try."""
+"""How long the broker may take to tell its partitions, and how long we wait before the next try."""
 
 log = structlog.get_logger()
 
 
-class Published(NamedTuple):
-    """Ids of the agents whose definition was written."""
-
-    changed: list[str]
-    removed: list[str]
-
-
-def load(settings: Settings) -> dict[str, AgentDefinition]:
-    """The agents that the files define: those shipped, those made on the page, and those of `agents_dir`, which win."""
-    return agent_file.load(*_folders(settings))
-
-
-def made_here(settings: Settings) -> Path:
-    """The folder of the agents that are made on the page, and by the API."""
-    return settings.state / "agents"
-
-
-def file_of(settings: Settings, agent_id: str) -> Path | None:
-    """The file that defines an agent; null when none does."""
-    found = [path for folder in _folders(settings) if (path := folder / f"{agent_id}.md").is_file()]
-    return found[-1] if found else None
-
-
-def _folders(settings: Settings) -> list[Path]:
-    """A later one wins."""
-    made = [made_here(settings)] if made_here(settings).is_dir() else []
-    return [agent_file.SHIPPED, *made, *([Path(settings.agents_dir)] if settings.agents_dir else [])]
-
-
-def publish(settings: Settings, only: str | None = None) -> Published:
-    """Writes the definitions that differ from the topic, and takes out the agents whose file is gone.
-
-    An external agent registers itself, so that it has no file says nothing. Publishing twice writes nothing twice.
-    `only`: this agent, and no other file is looked at.
-    """
-    known = _read_published(settings)
-    if only is None:
-        wanted = load(settings)
-    else:
-        path = file_of(settings, only)
-        wanted, known = {only: agent_file.parse(path)} if path else {}, {i: a for i, a in known.items() if i == only}
-    changed = [i for i, agent in wanted.items() if i not in known or _differ(agent, known[i])]
-    gone = [i for i, a in known.items() if i not in wanted and a["runner"] != "external" and not a["removed"]]
-    now = time.time_ns() // 1000
-    writes = [wanted[i] for i in changed]
-    writes += [known[i] | {"removed": True} for i in gone]
-    write(settings, [definition | {"updated_at": now} for definition in writes])
-    return Published(changed, gone)
-
-
-def _differ(one: AgentDefinition, other: AgentDefinition) -> bool:
-    return {**one, "updated_at": 0} != {**other, "updated_at": 0}
-
-
-def _read_published(settings: Settings) -> dict[str, AgentDefinition]:
-    known: dict[str, AgentDefinition] = {}
-    for message in kafka.read_all(settings, AGENTS):
-        _apply(message, "AgentDefinition", known)
+def newest(settings: Settings, topic: str) -> dict[str, Any]:
+    """What was published by now, by key; what is taken out is there too."""
+    known: dict[str, Any] = {}
+    for message in kafka.read_all(settings, topic):
+        _apply(message, TOPICS[topic].events[0], known)
     return known
-
-
-def write(settings: Settings, definitions: list[AgentDefinition]) -> None:
-    """Returns when Kafka has them. Raises `KafkaTrouble`."""
-    producer = kafka.producer(settings)
-    failures: list[str] = []
-
-    def delivered(error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            failures.append(f"{message.key()!r}: {error.str()}")
-
-    for definition in definitions:
-        key = definition["agent_id"].encode()
-        producer.produce(AGENTS, encode("AgentDefinition", definition), key, on_delivery=delivered)
-    left = producer.flush(_ANSWER_S)
-    if left or failures:
-        raise kafka.KafkaTrouble(f"agents could not be published ({left} unanswered): {'; '.join(failures)}")
 
 
 def _key(message: Message) -> str:
@@ -121,8 +50,11 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
         decoded = decode_as(event, value)
         if decoded[TOPICS[message.topic()].key] != key:
             raise BadMessage("its key is not the key of the record")
-        if event == "AgentDefinition" and not agent_file.ID.fullmatch(key):
-            raise BadMessage(f"{key!r} is no agent id")  # it would clash with pools that the line makes itself
+        form = _FORMS.get(event)
+        if form is not None and not form.id.fullmatch(key):  # it might clash with pools that the line makes itself
+            raise BadMessage(f"{key!r} is no {form.what}'s id")
+        if event == "RoutingModel":
+            models.check(decoded)
         known[key] = decoded
     except BadMessage as error:
         metrics.BAD_MESSAGES.labels(message.topic()).inc()
@@ -135,10 +67,11 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, pool states and experiments, kept up to date by a thread.
+    """The newest agents, skills, pool states, experiments and models, kept up to date by a thread.
 
-    `agents` holds those that are not removed and is a new dict after each change, counted by `version`; so are
-    `experiments`. `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
+    `agents` and `skills` hold those that are not removed; each is a new dict after a change, and `version` counts the
+    changes of both. `experiments` and `models` are new dicts after each change too; `pools` changes in place. Repeats
+    and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -149,13 +82,16 @@ class Registry:
     ) -> None:
         """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
         self.agents: dict[str, AgentDefinition] = {}
+        self.skills: dict[str, SkillDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
         self.experiments: dict[str, Experiment] = {}
+        self.models: dict[str, RoutingModel] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics
         self._on_change = on_change
         self._definitions: dict[str, AgentDefinition] = {}
+        self._skills: dict[str, SkillDefinition] = {}
         self._ready = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._follow, name="registry", daemon=True)
@@ -210,6 +146,14 @@ class Registry:
             experiments = dict(self.experiments)
             _apply(message, "Experiment", experiments)
             self.experiments = experiments
+        elif message.topic() == MODELS:
+            known = dict(self.models)
+            _apply(message, "RoutingModel", known)
+            self.models = known
+        elif message.topic() == SKILLS:
+            if _apply(message, "SkillDefinition", self._skills):
+                self.skills = {name: skill for name, skill in self._skills.items() if not skill["removed"]}
+                self.version += 1
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
             self.version += 1
@@ -221,27 +165,3 @@ def _partitions(reader: Consumer, topic: str) -> list[int]:
     if found.error is not None:
         raise KafkaException(found.error)
     return list(found.partitions)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.registry", description="Agent files and the registry.")
-    parser.add_argument("action", choices=("publish", "check"))
-    action = parser.parse_args(arguments).action
-    try:
-        settings = load_settings()
-        if action == "check":
-            agents = load(settings)
-            print(f"{len(agents)} agents are well-formed: {', '.join(agents)}")
-        else:
-            published = publish(settings)
-            print(f"published: {', '.join(published.changed) or 'nothing new'}")
-            if published.removed:
-                print(f"taken out: {', '.join(published.removed)}")
-    except (agent_file.BadAgentFile, kafka.KafkaTrouble, BadSettings) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

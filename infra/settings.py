@@ -20,6 +20,8 @@ ENV_PREFIX = "HEADWAY_"
 FILE_NAME = "headway.toml"
 MASK = "********"
 
+ROUTING_LEARNED, ROUTING_RULES = "hybrid", "rules"
+EMBEDDERS = ("static", "minilm")
 BALANCERS = ("weighted_round_robin", "round_robin", "least_connections", "adaptive", "load_score")
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -103,7 +105,8 @@ class Settings:
     )
     metrics_port: int = _port(
         9401,
-        "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5.",
+        "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5, "
+        "joiner +6, scorer +7.",
     )
 
     partitions: int = _count(
@@ -117,7 +120,12 @@ class Settings:
     gateways: int = _number(
         1, "Gateway processes that the local stack starts, on gateway_port, the next one, ... 0: no page and no API."
     )
+    joiners: int = _number(1, "Joiner processes that the local stack starts. 0: nobody makes samples to learn from.")
+    scorers: int = _setting(
+        1, "Scorer processes that the local stack starts. 0: nothing is learned by itself.", minimum=0, maximum=1
+    )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
+    skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
     )
@@ -151,6 +159,9 @@ class Settings:
         0.5, "Quality (0 to 1) below which an answer is too poor and is done again.", varies=True
     )
     crashes_max: int = _count(5, "Instances a task may take down before it is dead-lettered as a poison task.")
+    samples_remembered: int = _count(
+        30_000, "Tasks of a partition that wait for their outcome, and as many for late feedback; bounds the joiner."
+    )
     items_max: int = _count(100, "Items of one task (a batch that fans out); one with more fails, saying so.")
     lease_s: float = _setting(
         10.0, "Seconds without a heartbeat after which an instance's slots are free again.", minimum=0.5
@@ -165,6 +176,11 @@ class Settings:
     )
     sim_failure_rate: float = _share(
         0.02, "Share of simulated attempts that fail (0 to 1), so that retries can be seen.", varies=True
+    )
+    sim_success: Mapping[str, float] = _setting(
+        {},
+        "What simulated agents can do, which the router has to find out: share of attempts that succeed, by agent and "
+        "word of the task, as coder/sql=0.9,coder/css=0.2. All else they can.",
     )
     sim_seed: int = _number(7, "Seed of the simulated agents; the same seed gives the same answers.")
     drain_s: float = _number(30.0, "Seconds an executor host may go on with work in hand when it is told to stop.")
@@ -196,7 +212,48 @@ class Settings:
     max_tokens: int = _count(1024, "Longest answer asked of a model (tokens) by an agent that names none.", varies=True)
     prompt_extra: str = _setting("", "Text put after the prompt of every agent that asks a model.", varies=True)
 
+    routing: str = _setting(
+        ROUTING_LEARNED,
+        "Who chooses the agent: the rules and what was learned, whichever is more confident, or the rules alone.",
+        one_of=(ROUTING_LEARNED, ROUTING_RULES),
+        varies=True,
+    )
+    embedder: str = _setting(
+        "static",
+        "How texts become vectors. static: a table, in some 20 microseconds a text. minilm: the model it was made "
+        "from, a little better, a thousand times slower, needs torch. Routing models made with the other are not used.",
+        one_of=EMBEDDERS,
+    )
+    explore: float = _share(
+        0.05, "Share of the tasks (0 to 1) that try another agent that may be as good, to learn of it.", varies=True
+    )
+    cost_unit_usd: float = _setting(
+        0.1,
+        "US dollars that weigh as much as sure success against sure failure, at equal weight.",
+        minimum=1e-6,
+        varies=True,
+    )
+    wait_unit_s: float = _setting(
+        60.0, "Seconds of waiting that weigh as much, at equal weight.", minimum=0.001, varies=True
+    )
     verdict_s: float = _setting(60.0, "Seconds between two looks at the running experiments.", minimum=1)
+    train_min_samples: int = _setting(
+        1000, "Samples that a training takes; before there are as many, the rules route alone.", minimum=10
+    )
+    retrain_growth: float = _setting(
+        0.2, "New samples, as a share of those the last training saw, that start the next one.", minimum=0.01
+    )
+    gate_certainty: float = _setting(
+        0.7,
+        "How certain the first model must be to choose better than the rules, on held-out decisions (docs/routing.md).",
+        minimum=0.5,
+        maximum=0.999,
+    )
+    promotion: str = _setting(
+        "gate",
+        "Who puts a model to use that has passed the gate: the gate at once, or a person by `headway models promote`.",
+        one_of=("gate", "person"),
+    )
     watchdog_s: float = _setting(
         30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
     )
@@ -454,6 +511,7 @@ _KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
     int: (_integer, "a whole number"),
     float: (_decimal, "a number"),
     "tenant_weights": (_weights, "names with weights above 0, as acme=3,other=1"),
+    "sim_success": (_weights, "agent/word with a share above 0, as coder/sql=0.9,coder/css=0.2"),
     "model_prices": (_prices, "models with input/output dollars per million tokens, as claude-x=1/5,claude-y=3/15"),
 }
 """How a value is read, and the words for it: by type, by name where the type does not say enough."""

@@ -75,10 +75,12 @@ def own_settings(state: Path, **over: Any) -> Settings:
         "kafka_controller_port": port + 1,
         "redis_port": port + 2,
         "clickhouse_port": port + 3,
-        "metrics_port": port + 4,
-        "gateway_port": port + 10,
+        "metrics_port": port + 6,
+        "gateway_port": port + 4,
         "sinks": 0,  # what is measured is the line; the warehouse has measurements of its own
         "gateways": 0,  # and so has the gateway
+        "joiners": 0,  # and the joiner
+        "scorers": 0,  # which makes what this one learns from
         "drain_s": 5.0,
     }
     return Settings(**values | over)

@@ -108,10 +108,14 @@ def stem(word: str) -> str:
     return word[:-3] if word.endswith("ation") and len(word) > 7 else word
 
 
+def ends(text: str) -> str:
+    """A text as far as it is read: a long one's two ends. The ends of ends are the same."""
+    return text if len(text) <= HEAD_CHARS + TAIL_CHARS else f"{text[:HEAD_CHARS]} {text[1 - TAIL_CHARS :]}"
+
+
 def read(text: str) -> Words:
     """The words of a text; of a long one those of its two ends."""
-    if len(text) > HEAD_CHARS + TAIL_CHARS:
-        text = f"{text[:HEAD_CHARS]} {text[-TAIL_CHARS:]}"
+    text = ends(text)
     if text.isascii():
         text, unspaced = text.lower(), ""
     else:
@@ -174,11 +178,16 @@ class SkillWord:
     weight: int
 
 
-def skill_lexicon(own: Mapping[str, Iterable[str]]) -> Lexicon[SkillWord]:
+def skill_lexicon(
+    own: Mapping[str, Iterable[str]], defined: Mapping[str, Iterable[str]] | None = None
+) -> Lexicon[SkillWord]:
     """Words by kind of work. `own`: further kinds, which agents name, each with the keywords that stand for it.
+    `defined`: the words of skills that somebody defined, known ones and new ones.
 
     A kind of an agent's own is recognised by its name, and by its keywords as far as they say elsewhere what work is.
+    The words of a skill count like these; one that the rules know for it already keeps its weight.
     """
+    defined = defined or {}
     words: dict[tuple[str, str], tuple[str, SkillWord]] = {}
     known: dict[str, int] = {}
 
@@ -190,10 +199,14 @@ def skill_lexicon(own: Mapping[str, Iterable[str]]) -> Lexicon[SkillWord]:
         for entry, _, weight in (each.partition("=") for each in listed.split()):
             add(entry, skill, int(weight))
             known[canonical(entry)] = max(int(weight), known.get(canonical(entry), 0))
-    for skill in sorted(own.keys() - SKILL_WORDS.keys()):
-        for keyword in own[skill]:
+    for skill in sorted((own.keys() | defined.keys()) - SKILL_WORDS.keys()):
+        for keyword in (*own.get(skill, ()), *defined.get(skill, ())):
             add(keyword, skill, max(_KEYWORD, known.get(canonical(keyword), 0)))
         add(skill.replace("_", " "), skill, STRONG + _GOVERNS)  # last, for no keyword may weaken it
+    for skill in sorted(defined.keys() & SKILL_WORDS.keys()):
+        for word in defined[skill]:
+            if (canonical(word), skill) not in words:
+                add(word, skill, max(_KEYWORD, known.get(canonical(word), 0)))
     return Lexicon(words.values())
 
 

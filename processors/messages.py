@@ -25,6 +25,7 @@ def assignment(task: Task, instance_id: str, timeout_ms: int, now: int) -> TaskA
         "reason": None,
         "task": task.raw,
         "settings": task.settings,
+        "model": task.model,
     }
 
 
@@ -49,6 +50,7 @@ def stop(task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str,
         "reason": reason,
         "task": b"",
         "settings": [],
+        "model": None,
     }
 
 
@@ -126,6 +128,7 @@ def outcome(
         "tokens_in": task.tokens_in,
         "tokens_out": task.tokens_out,
         "cost_usd_micros": task.cost_usd_micros,
+        "decided": task.decided,
     }
 
 

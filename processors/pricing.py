@@ -46,10 +46,15 @@ def with_own(dollars: Mapping[str, tuple[float, float]]) -> Mapping[str, Price]:
 
 def price_of(model: str, prices: Mapping[str, Price] = PRICES) -> Price:
     """The price of a model, dated or not; of an unknown one the highest there is, so that the cap holds."""
-    known = prices.get(model) or prices.get(_undated(model))
+    known = price_listed(model, prices)
     if known is not None:
         return known
     return Price(max(p.tokens_in for p in prices.values()), max(p.tokens_out for p in prices.values()))
+
+
+def price_listed(model: str, prices: Mapping[str, Price] = PRICES) -> Price | None:
+    """The price of a model, dated or not; None for one that the list does not know."""
+    return prices.get(model) or prices.get(_undated(model))
 
 
 def cost_usd_micros(model: str, tokens_in: int, tokens_out: int, prices: Mapping[str, Price] = PRICES) -> int:

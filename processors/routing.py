@@ -3,26 +3,33 @@
 The order of the queue, the instance and the moment are left to the dispatcher.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Protocol
+
+import numpy as np
 
 from processors.admission import Limits, objection
 from processors.features import (
     GENERAL,
     SKILL_WORDS,
     Lexicon,
-    Words,
-    canonical,
+    SkillWord,
     read,
     skill_lexicon,
     skill_of,
     skill_points,
     task_features,
 )
-from processors.suitability import Agent, Case, Score, candidate, ranked, score
-from schemas.events import AgentDefinition, Candidate, PoolStatus, TaskSubmitted
+from processors.reading import Places, Reading, Ruling, in_turn, mentions_of, ranked
+from processors.skills import Meant, capable
+from processors.standing import Flags, Standing, experience
+from processors.suitability import BANDS, Agent, Score, band, role_fit, values, why, with_room
+from schemas.events import AgentDefinition, Candidate, Decided, PoolStatus, RoutingStep, SkillDefinition, TaskSubmitted
+
+ByMeaning = Callable[[str], Meant | None]
+"""Tells the skill that a text is like."""
 
 RULES = "rules/2"
 CLEAR_LEAD = 0.3
@@ -48,6 +55,11 @@ class Choice:
     refusal: str | None = None
     router: str = RULES
     propensity: float = 1.0
+    decided: Decided | None = None
+    """What was known of the agent, to learn from once the outcome is there; None where no agent was chosen."""
+    model: str | None = None
+    steps: list[RoutingStep] = field(default_factory=list)
+    alternative: str | None = None
 
 
 class Router(Protocol):
@@ -56,104 +68,172 @@ class Router(Protocol):
     def route(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Choice: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    """A word that is a keyword or perspective of an agent."""
-
-    agent: Agent
-    word: str
-    perspective: bool
-
-
 class Index:
     """The rules over one registry, indexed by word and skill. Build a new one when the registry changes."""
 
-    def __init__(self, registry: Mapping[str, AgentDefinition], limits: Limits) -> None:
+    def __init__(
+        self,
+        registry: Mapping[str, AgentDefinition],
+        limits: Limits,
+        skills: Mapping[str, SkillDefinition] | None = None,
+        meant: ByMeaning = lambda text: None,
+    ) -> None:
+        """`skills`: those that are defined. `meant`: the skill that a text is like, asked where no word says it."""
         self._limits = limits
+        self._meant = meant
+        defined = skills or {}
         alive = [a for a in registry.values() if not a["removed"] and a["instances"] > 0]
         alive.sort(key=lambda a: a["agent_id"])
-        self._agents = {
-            a["agent_id"]: Agent(a["agent_id"], a["role"], frozenset(map(skill_name, a["capabilities"])), a["fallback"])
-            for a in alive
-        }
-        self._fallbacks = [a for a in self._agents.values() if a.fallback]
-        self._by_skill: dict[str, list[Agent]] = {}
-        for agent in self._agents.values():
+        self.definitions = alive
+        self.ids = tuple(a["agent_id"] for a in alive)
+        self.places = {agent_id: place for place, agent_id in enumerate(self.ids)}
+        self.standing = Standing(self.ids)
+        self._agents = [Agent(a["agent_id"], a["role"], _abilities(a, defined), a["fallback"]) for a in alive]
+        self.fallbacks: Flags = np.array([a.fallback for a in self._agents], np.bool_)
+        self._by_skill: dict[str, Flags] = {}
+        for place, agent in enumerate(self._agents):
             for skill in agent.capabilities:
-                self._by_skill.setdefault(skill, []).append(agent)
-        self._skills = skill_lexicon(_own_kinds(alive))
-        self._mentions = Lexicon(self._mentions_of(alive))
-
-    def _mentions_of(self, alive: Iterable[AgentDefinition]) -> Iterable[tuple[str, _Mention]]:
-        for definition in alive:
-            agent = self._agents[definition["agent_id"]]
-            # Two spellings that one word of a text would match are one keyword.
-            for word in {canonical(word): word for word in reversed(definition["keywords"])}.values():
-                yield word, _Mention(agent, word, perspective=False)
-            for word in dict.fromkeys(definition["perspectives"]):
-                yield word.replace("_", " "), _Mention(agent, word, perspective=True)
+                self._by_skill.setdefault(skill, np.zeros(len(alive), np.bool_))[place] = True
+        self._groups: dict[str, Places] = {}
+        self._nobody_able: Flags = np.zeros(len(alive), np.bool_)
+        self._fit = {name: np.array([role_fit(a.role, name) for a in self._agents]) for name in BANDS}
+        self._skills = skill_lexicon(_own_kinds(alive), {name: one["words"] for name, one in defined.items()})
+        self._mentions = Lexicon(mentions_of(alive))
 
     def route(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Choice:
+        """The choice of the rules alone."""
+        reading = self.read(task, pools)
+        if isinstance(reading, Choice):
+            return reading
+        return self.ruled(reading, self.rule(reading))
+
+    def read(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Reading | Choice:
+        """What there is to know of the task; the choice itself where none is left to make."""
         refusal = objection(task, self._limits)
         if refusal:
             return _refuse(task["task_id"], GENERAL, 0.0, refusal)
         words = read(task["text"])
-        points = skill_points(self._skills.find(words))
-        complexity = task_features(task["text"], len(task["items"]), words, points).complexity_score
-        skill = skill_name(task["skill"]) if task["skill"] else skill_of(points)
+        found = self._skills.find(words)
+        points = skill_points(found)
+        features = task_features(task["text"], len(task["items"]), words, points)
+        complexity = features.complexity_score
+        skill, skill_reason = self._kind(task, found, points)
         asked = task["agent_id"]
-        if asked is not None and asked not in self._agents:
+        if asked is not None and asked not in self.places:
             return _refuse(task["task_id"], skill, complexity, self._unknown(asked))
         if task["items"]:
             return _join(task, skill, complexity)
         if asked is not None:
-            return Choice(asked, asked, skill, complexity, 1.0, f"{asked} was asked for by name.")
-        case = Case(task["task_id"], task["priority"], skill, complexity, pools)
-        matches = self._matches(case, words, skill_asked=task["skill"] is not None)
-        if matches and matches[0].has_room:
-            return _choose(matches, case)
-        return self._fall_back(matches, case)
+            named = Choice(asked, asked, skill, complexity, 1.0, f"{asked} was asked for by name.")
+            return replace(named, decided=known(named, pools.get(asked)))
+        self.standing.refresh(pools)
+        mentions = self._mentions.find(words)
+        able = self._by_skill.get(skill, self._nobody_able)
+        counts, looking, matching = np.zeros(len(self.ids)), np.zeros(len(self.ids), np.bool_), able
+        for mention in mentions:
+            if mention.perspective:
+                looking[mention.places] = True
+            else:
+                counts[mention.places] += 1
+        if task["skill"] is None:
+            matching = able | looking | (counts > 0)
+        scores = values(able, counts, looking, self._fit[band(task["priority"])], self.standing)
+        room = with_room(self.standing, complexity)
+        return Reading(task, skill, skill_reason, features, scores, room, able, matching, mentions)
 
-    def _matches(self, case: Case, words: Words, skill_asked: bool) -> list[Score]:
-        """Agents with the skill, or with a word in common unless the skill was asked for; best first."""
-        matching = {agent.agent_id: agent for agent in self._by_skill.get(case.skill, ())}
-        keywords: dict[str, list[str]] = {}
-        perspectives: dict[str, list[str]] = {}
-        for mention in self._mentions.find(words):
-            agent_id = mention.agent.agent_id
-            (perspectives if mention.perspective else keywords).setdefault(agent_id, []).append(mention.word)
-            if not skill_asked:
-                matching[agent_id] = mention.agent
-        scores = (score(a, case, keywords.get(i, []), perspectives.get(i, [])) for i, a in matching.items())
-        return ranked(scores, case.task_id)
+    def _kind(self, task: TaskSubmitted, found: list[SkillWord], points: Mapping[str, int]) -> tuple[str, str]:
+        """The kind of work, and what says so."""
+        if task["skill"]:
+            return skill_name(task["skill"]), "the task asks for it"
+        skill = skill_of(points)
+        if skill != GENERAL:
+            words = dict.fromkeys(f"`{word.word}`" for word in found if word.skill == skill)
+            return skill, f"said by {', '.join(list(words)[:4])}"
+        like = self._meant(task["text"])
+        return (like.skill, like.reason) if like else (GENERAL, "no word says what kind of work it is")
 
-    def _fall_back(self, matches: list[Score], case: Case) -> Choice:
+    def group(self, reading: Reading) -> Places | None:
+        """Those who can do the skill, and the fallbacks; None where nobody can. The same object for the same skill."""
+        if not reading.able.any():
+            return None
+        if reading.skill not in self._groups:
+            self._groups[reading.skill] = np.flatnonzero(reading.able | self.fallbacks)
+        return self._groups[reading.skill]
+
+    def rule(self, reading: Reading) -> Ruling:
+        order = ranked(reading, np.flatnonzero(reading.matching))
+        if len(order) and reading.room[order[0]]:
+            return self._ruling(reading, order)
+        return self._fall_back(reading, order)
+
+    def _ruling(self, reading: Reading, order: Places) -> Ruling:
+        order, equals = in_turn(reading, order)
+        best = int(order[0])
+        value = float(reading.scores[best])
+        lead = value - (float(reading.scores[order[1]]) if len(order) > 1 else 0.0)
+        next_best = f"; second: {self.ids[order[1]]} ({reading.scores[order[1]]:.2f})" if len(order) > 1 else ""
+        told = self.why(reading, best)
+        reason = f"{self.ids[best]} ({value:.2f}) for {_spoken(reading.skill)}: {told}{next_best}."
+        return Ruling(best, equals, order, confidence(value, lead / CLEAR_LEAD), reason)
+
+    def _fall_back(self, reading: Reading, matches: Places) -> Ruling:
         """Nobody who matches has room: a fallback agent that has, else the best match and its queue."""
-        known = {match.agent.agent_id for match in matches}
-        fallbacks = ranked(
-            (score(a, case, [], []) for a in self._fallbacks if a.agent_id not in known),
-            case.task_id,
+        fallbacks = ranked(reading, np.flatnonzero(self.fallbacks & ~reading.matching))
+        if len(matches) and not (len(fallbacks) and reading.room[fallbacks[0]]):
+            return self._ruling(reading, matches)
+        if not len(fallbacks):
+            return Ruling(None, fallbacks, fallbacks, 1.0, self._nobody(reading.skill))
+        fallbacks, equals = in_turn(reading, fallbacks)
+        best = int(fallbacks[0])
+        cause = f"{self.ids[matches[0]]} has no room" if len(matches) else f"no agent matches {_spoken(reading.skill)}"
+        reason = f"{self.ids[best]} takes what nobody else can: {cause}."
+        order = np.concatenate([fallbacks, matches])
+        return Ruling(best, equals, order, round(float(reading.scores[best]) / 2, 3), reason)
+
+    def ruled(self, reading: Reading, ruling: Ruling) -> Choice:
+        """The choice that the rules made."""
+        task_id, skill, complexity = reading.task["task_id"], reading.skill, reading.features.complexity_score
+        if ruling.place is None:
+            return _refuse(task_id, skill, complexity, ruling.reason)
+        best = self.ids[ruling.place]
+        choice = Choice(
+            agent_id=best,
+            pool=best,
+            skill=skill,
+            complexity=complexity,
+            confidence=ruling.confidence,
+            reason=ruling.reason,
+            candidates=[self.candidate(reading, int(place)) for place in ruling.order[:CANDIDATES_MAX]],
+            propensity=1 / len(ruling.equals),
         )
-        if matches and not (fallbacks and fallbacks[0].has_room):
-            return _choose(matches, case)
-        if not fallbacks:
-            return _refuse(case.task_id, case.skill, case.complexity, self._nobody(case.skill))
-        chosen = fallbacks[0].agent.agent_id
-        cause = f"{matches[0].agent.agent_id} has no room" if matches else f"no agent matches {_spoken(case.skill)}"
-        return Choice(
-            agent_id=chosen,
-            pool=chosen,
-            skill=case.skill,
-            complexity=case.complexity,
-            confidence=round(fallbacks[0].value / 2, 3),
-            reason=f"{chosen} takes what nobody else can: {cause}.",
-            candidates=[candidate(s, case) for s in (fallbacks + matches)[:CANDIDATES_MAX]],
+        return replace(choice, decided=known(choice, self.standing.of(ruling.place)))
+
+    def why(self, reading: Reading, place: int) -> str:
+        score = Score(
+            self._agents[place],
+            float(reading.scores[place]),
+            bool(reading.room[place]),
+            bool(reading.able[place]),
+            reading.words(place, perspective=False),
+            reading.words(place, perspective=True),
         )
+        return why(score, reading.skill, reading.task["priority"], self.standing.of(place))
+
+    def candidate(self, reading: Reading, place: int) -> Candidate:
+        return {
+            "agent_id": self.ids[place],
+            "score": float(reading.scores[place]),
+            "reason": self.why(reading, place),
+            "learned": None,
+            "cost_usd_micros": None,
+            "wait_ms": None,
+            "utility": None,
+        }
 
     def _unknown(self, asked: str) -> str:
-        if not self._agents:
+        if not self.ids:
             return f"There is no agent {asked!r} at work, nor any other: publish one that has instances."
-        near = get_close_matches(asked, self._agents, n=3, cutoff=0.4) or list(self._agents)[:3]
+        near = get_close_matches(asked, self.ids, n=3, cutoff=0.4) or self.ids[:3]
         return f"There is no agent {asked!r} at work. Near it: {', '.join(near)}. Leave it out to let the line choose."
 
     def _nobody(self, skill: str) -> str:
@@ -164,9 +244,35 @@ class Index:
         )
 
 
+def known(
+    choice: Choice, status: PoolStatus | None, scorer: str | None = None, expected: float | None = None
+) -> Decided:
+    """What is known at the choice of an agent, whose pool was last in this state. `scorer`: the learned model that was
+    asked, and the probability of success that it `expected`; the rules expect nothing.
+
+    The success rate is the one that the rules count with, so that an agent without any run has a likely one.
+    """
+    return {
+        "router": choice.router,
+        "propensity": choice.propensity,
+        "scorer": scorer,
+        "expected": expected,
+        "complexity": choice.complexity,
+        "past_success_rate": experience(status),
+        "recent_task_count": status["completed"] + status["failed"] if status else 0,
+        "avg_task_duration_ms": status["mean_response_ms"] if status else 0.0,
+    }
+
+
 def skill_name(text: str) -> str:
     """The one spelling of a skill: `Code Review` and `code-review` are `code_review`."""
     return text.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _abilities(definition: AgentDefinition, defined: Mapping[str, SkillDefinition]) -> frozenset[str]:
+    """The skills of an agent: what it names, and what is defined as done by those who can do such things."""
+    named = frozenset(map(skill_name, definition["capabilities"]))
+    return named | {name for name, skill in defined.items() if capable(skill, named)}
 
 
 def _own_kinds(alive: Iterable[AgentDefinition]) -> dict[str, list[str]]:
@@ -182,21 +288,9 @@ def _own_kinds(alive: Iterable[AgentDefinition]) -> dict[str, list[str]]:
     return kinds
 
 
-def _choose(matches: list[Score], case: Case) -> Choice:
-    best, value = matches[0].agent.agent_id, matches[0].value
-    second = matches[1] if len(matches) > 1 else None
-    lead = value - (second.value if second else 0.0)
-    told = [candidate(match, case) for match in matches[:CANDIDATES_MAX]]
-    next_best = f"; second: {second.agent.agent_id} ({second.value:.2f})" if second else ""
-    return Choice(
-        agent_id=best,
-        pool=best,
-        skill=case.skill,
-        complexity=case.complexity,
-        confidence=round(0.5 * value + 0.5 * min(1.0, max(0.0, lead) / CLEAR_LEAD), 3),
-        reason=f"{best} ({value:.2f}) for {_spoken(case.skill)}: {told[0]['reason']}{next_best}.",
-        candidates=told,
-    )
+def confidence(value: float, lead: float) -> float:
+    """How sure a choice is, 0–1: half by how good it is, half by its lead, of which 1 is a clear one."""
+    return round(0.5 * value + 0.5 * min(1.0, max(0.0, lead)), 3)
 
 
 def _join(task: TaskSubmitted, skill: str, complexity: float) -> Choice:

@@ -4,7 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.codec import decode_as
-from schemas.events import DispatchRecord, ItemOutcome, Override, Phase, RoutingDecision, Step, TaskSubmitted
+from schemas.events import (
+    Decided,
+    DispatchRecord,
+    ItemOutcome,
+    Override,
+    Phase,
+    RoutingDecision,
+    Step,
+    TaskSubmitted,
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +53,10 @@ class Task:
     tokens_out: int = 0
     cost_usd_micros: int = 0
     settings: list[Override] = field(default_factory=list)
+    decided: Decided | None = None
+    """What the router knew when it chose; the outcome tells it on."""
+    model: str | None = None
+    """Model that the router chose."""
     lease_until: int = 0
     stop_by: int = 0
     """The running attempt is given up at this time, even when its host still renews the lease."""
@@ -82,6 +95,8 @@ class Task:
             "cost_usd_micros": self.cost_usd_micros,
             "task": self.raw,
             "settings": self.settings,
+            "decided": self.decided,
+            "model": self.model,
         }
 
     @classmethod
@@ -99,6 +114,8 @@ class Task:
                 "queued_at": now,
                 "task": event["task"],
                 "settings": event["settings"],
+                "decided": event["decided"],
+                "model": event["model"],
             }
         )
 
@@ -149,4 +166,6 @@ def marker(task_id: str, phase: Phase, now: int) -> DispatchRecord:
         "cost_usd_micros": 0,
         "task": b"",
         "settings": [],
+        "decided": None,
+        "model": None,
     }

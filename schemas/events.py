@@ -29,9 +29,10 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
+ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
+OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 AssignmentKind = Literal["unknown", "run", "cancel"]
 CommandKind = Literal["unknown", "cancel"]
-OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
 ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
 ConversationRole = Literal["unknown", "user", "assistant"]
@@ -135,6 +136,19 @@ class Override(TypedDict):
     value: str
 
 
+class Decided(TypedDict):
+    """What the router knew and chose when it decided: what there is to learn from."""
+
+    router: str
+    propensity: float
+    scorer: str | None
+    expected: float | None
+    complexity: float
+    past_success_rate: float
+    recent_task_count: int
+    avg_task_duration_ms: float
+
+
 class DispatchRecord(TypedDict):
     """The dispatcher's memory of one task; the newest record is the truth. Read back after a crash."""
 
@@ -164,6 +178,8 @@ class DispatchRecord(TypedDict):
     cost_usd_micros: int
     task: bytes
     settings: list[Override]
+    decided: Decided | None
+    model: str | None
 
 
 class Evaluation(TypedDict):
@@ -308,6 +324,10 @@ class Candidate(TypedDict):
     agent_id: str
     score: float
     reason: str
+    learned: float | None
+    cost_usd_micros: int | None
+    wait_ms: int | None
+    utility: float | None
 
 
 class Exposure(TypedDict):
@@ -317,6 +337,14 @@ class Exposure(TypedDict):
     arm: str
     unit: str
     propensity: float
+
+
+class RoutingStep(TypedDict):
+    """One step on the way to a choice."""
+
+    step: str
+    result: str
+    reason: str
 
 
 class RoutingDecision(TypedDict):
@@ -340,6 +368,99 @@ class RoutingDecision(TypedDict):
     task: bytes
     exposures: list[Exposure]
     settings: list[Override]
+    decided: Decided | None
+    model: str | None
+    steps: list[RoutingStep]
+    alternative: str | None
+
+
+class SampleRange(TypedDict):
+    """Offsets of one partition of training.samples."""
+
+    partition: int
+    from_offset: int
+    to_offset: int
+
+
+class RoutingModel(TypedDict):
+    """A learned router: its weights, what they were made from, and whether it is used. The newest record of a name is
+    the truth; in use is the promoted one with the latest `promoted_at`."""
+
+    name: str
+    kind: str
+    status: ModelStatus
+    reason: str
+    by: str
+    at: int
+    created_at: int
+    promoted_at: int | None
+    weights: bytes
+    weights_hash: str
+    embedder: str
+    features: str
+    seed: int
+    samples: int
+    ranges: list[SampleRange]
+    metrics: dict[str, float]
+
+
+class Ended(TypedDict):
+    """What an outcome says that a sample needs."""
+
+    skill: str
+    agent_id: str
+    model: str | None
+    priority: int
+    decided: Decided
+    status: OutcomeStatus
+    quality: float | None
+    cost_usd_micros: int
+    wait_ms: int
+    duration_ms: int
+    submitted_at: int
+    finished_at: int
+
+
+class Opinion(TypedDict):
+    """What one person said last of the answer."""
+
+    by: str
+    session_id: str
+    tenant_id: str
+    kind: FeedbackKind
+    score: float | None
+    at: int
+    feedback_id: str
+
+
+class SampleRecord(TypedDict):
+    """The joiner's memory of one task; the newest record is the truth. Read back after a crash."""
+
+    task_id: str
+    session_id: str
+    tenant_id: str
+    at: int
+    text: str | None
+    item_count: int
+    ended: Ended | None
+    opinions: list[Opinion]
+    revisions: int
+
+
+class SkillDefinition(TypedDict):
+    """A kind of work: what points to it, and which models do it well for their cost."""
+
+    skill: str
+    description: str
+    category: str
+    words: list[str]
+    capabilities: list[str]
+    preferred: list[str]
+    fallback: list[str]
+    cost_weight: float
+    performance_weight: float
+    removed: bool
+    updated_at: int
 
 
 class StreamPosition(TypedDict):
@@ -372,6 +493,7 @@ class TaskAssigned(TypedDict):
     reason: str | None
     task: bytes
     settings: list[Override]
+    model: str | None
 
 
 class TaskCommand(TypedDict):
@@ -420,6 +542,7 @@ class TaskOutcome(TypedDict):
     tokens_in: int
     tokens_out: int
     cost_usd_micros: int
+    decided: Decided | None
 
 
 class TaskProgress(TypedDict):
@@ -495,3 +618,32 @@ class TaskSubmitted(TypedDict):
     redrive_of: str | None
     conversation: list[ConversationMessage]
     by: str | None
+
+
+class TrainingSample(TypedDict):
+    """One task as something to learn from: what was known, who was chosen, and how good it turned out. Of several of a
+    task the one with the highest revision counts."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    revision: int
+    at: int
+    text: str
+    skill: str
+    agent_id: str
+    model: str | None
+    priority: int
+    item_count: int
+    decided: Decided
+    status: OutcomeStatus
+    quality: float | None
+    feedback: FeedbackKind | None
+    score: float | None
+    label: float
+    cost_usd_micros: int
+    wait_ms: int
+    duration_ms: int
+    submitted_at: int
+    finished_at: int

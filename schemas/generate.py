@@ -37,6 +37,8 @@ class _Writer:
         kind = schema["type"]
         if kind == "array":
             return f"list[{self.type_of(schema['items'])}]"
+        if kind == "map":
+            return f"dict[str, {self.type_of(schema['values'])}]"
         if kind == "enum":
             symbols = [f'"{s}"' for s in schema["symbols"]]
             block = f"{schema['name']} = Literal[{', '.join(symbols)}]\n"

@@ -15,6 +15,7 @@ _MODULES = {
     "executor": "streams.executor.host",
     "sink": "streams.sink",
     "judge": "streams.judge",
+    "joiner": "streams.joiner",
 }
 
 

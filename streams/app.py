@@ -101,6 +101,7 @@ class Line:
         topics: list[str],
         log_topic: str,
         make_desk: Callable[[int], Desk],
+        linger_s: float = 0.0,
     ) -> None:
         self.settings = settings
         self.service = service
@@ -109,6 +110,7 @@ class Line:
         self._read = {topic: metrics.EVENTS_READ.labels(topic) for topic in topics}
         self._log_topic = log_topic
         self._make_desk = make_desk
+        self._linger_s = linger_s
         self._threads = ThreadPoolExecutor(max(4, settings.partitions), thread_name_prefix="transaction")
         self._serving = False
         self._metrics_offset = metrics.port_offset(service, index)
@@ -161,7 +163,13 @@ class Line:
         mine = {tp.partition for tp in assigned if tp.topic in self.topics}
         for partition in mine - self.shards.keys():
             self.shards[partition] = Shard(
-                self.settings, self.service, partition, self._log_topic, self._make_desk, self._threads
+                self.settings,
+                self.service,
+                partition,
+                self._log_topic,
+                self._make_desk,
+                self._threads,
+                self._linger_s,
             )
             self.shards[partition].start()
         log.info("partitions in hand", service=self.service, partitions=sorted(self.shards))

@@ -1,20 +1,27 @@
 """The router service: submitted tasks in, routing decisions out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
-from infra import metrics
-from infra.registry import AGENTS, EXPERIMENTS, POOLS, Registry
-from infra.settings import Settings
+from infra import embedding, metrics
+from infra.overloaded import Overloaded
+from infra.per_task import PerTask
+from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
+from infra.settings import ROUTING_LEARNED, Settings
 from processors.admission import Limits, bad_ids, oversize
 from processors.experiments.assignment import Assignment
+from processors.learning.hybrid import Hybrid, Terms
+from processors.learning.utility import Costs, Units
+from processors.pricing import with_own
 from processors.remembered import Remembered
 from processors.routing import Choice, Index
+from processors.skills import models_of
 from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import Experiment, Exposure, Override, RoutingDecision, TaskSubmitted
 from streams.app import Line
+from streams.promoted import Promoted, Ready
 from streams.shard import Write
 
 TOPICS = ["tasks.submitted"]
@@ -25,24 +32,62 @@ _TEXT_KEPT = 1000
 log = structlog.get_logger()
 
 
-class Rules:
-    """The rule router over the newest registry; the index is built anew when an agent changes, the assignment to
-    experiments when one of these does."""
+def terms_of(settings: Settings) -> Terms:
+    units = Units(settings.cost_unit_usd, settings.wait_unit_s)
+    return Terms(settings.routing == ROUTING_LEARNED, settings.explore, units)
 
-    def __init__(self, registry: Registry, limits: Limits) -> None:
+
+class Routing:
+    """The router over the newest registries and the newest model that is ready. The index is built anew when an agent
+    or a skill changes, the assignment to experiments when one of these does."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        promoted: Promoted,
+        paused: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        """`paused`: models that were overloaded a moment ago."""
         self._registry = registry
-        self._limits = limits
+        self._paused = paused
+        self._settings = settings
+        self._promoted = promoted
+        self._limits = Limits(settings.text_bytes_max, settings.items_max)
+        self._prices = with_own(settings.model_prices)
+        self._terms = PerTask(settings, terms_of).of
         self._version = -1
-        self._index = Index({}, limits)
+        self._ready: Ready | None = None
+        self._index = Index({}, self._limits)
+        self._hybrid = Hybrid(self._index)
         self._experiments: Mapping[str, Experiment] = {}
         self._assignment = Assignment(())
 
-    def choose(self, task: TaskSubmitted) -> Choice:
-        if self._registry.version != self._version:
-            self._version = self._registry.version
-            self._index = Index(self._registry.agents, self._limits)
-            log.info("registry", agents=len(self._registry.agents))
-        return self._index.route(task, self._registry.pools)
+    def choose(self, task: TaskSubmitted, exposures: Sequence[Exposure], settings: Sequence[Override]) -> Choice:
+        """The choice for a task that takes part in these experiments, and for which these settings differ."""
+        self._renew()
+        compared = any(self._parameter(exposure) == "routing" for exposure in exposures)
+        choice = self._hybrid.route(task, self._registry.pools, self._terms(settings), settings, compared)
+        if choice.agent_id is not None:
+            self._index.standing.note(self._index.places[choice.agent_id])
+        return choice
+
+    def _renew(self) -> None:
+        ready, version = self._promoted.ready, self._registry.version
+        if version == self._version and ready is self._ready:
+            return
+        skills = self._registry.skills
+        if version != self._version or self._ready is None or ready.meant is not self._ready.meant:
+            self._index = Index(self._registry.agents, self._limits, skills, ready.meant or _means_nothing)
+            log.info("registry", agents=len(self._registry.agents), skills=len(skills))
+        self._version, self._ready = version, ready
+        agents, settings = self._index.definitions, self._settings
+        scorer = ready.scorer.beside(agents) if ready.scorer else None
+        costs = Costs(agents, self._prices, settings.model_default, bool(settings.anthropic_api_key))
+        self._hybrid = Hybrid(self._index, scorer, skills, costs, self._prices, ready.no_scorer, self._paused)
+
+    def _parameter(self, exposure: Exposure) -> str:
+        return self._experiments[exposure["experiment"]]["parameter"]
 
     def assign(self, task: TaskSubmitted) -> tuple[list[Exposure], list[Override]]:
         """The experiments that the task takes part in, and the settings that differ for it."""
@@ -56,7 +101,7 @@ class Rules:
 class RouteDesk:
     """Each id gets one decision, however often and after whatever crash it comes: the log has the ids decided."""
 
-    def __init__(self, router: Rules, remembered_max: int) -> None:
+    def __init__(self, router: Routing, remembered_max: int) -> None:
         self._router = router
         self._decided = Remembered(remembered_max)
         self._writes: list[Write] = []
@@ -79,8 +124,8 @@ class RouteDesk:
             task = _shortened(task)
             raw = encode("TaskSubmitted", task)
         started = time.monotonic()
-        choice = self._router.choose(task)
         exposures, settings = self._router.assign(task)
+        choice = self._router.choose(task, exposures, settings)
         metrics.DECISION.observe(time.monotonic() - started)
         decision: RoutingDecision = {
             "event_id": f"{task_id}/decision",
@@ -101,6 +146,10 @@ class RouteDesk:
             "task": raw,
             "exposures": exposures,
             "settings": settings,
+            "decided": None if refusal else choice.decided,
+            "model": None if refusal else choice.model,
+            "steps": choice.steps,
+            "alternative": choice.alternative,
         }
         _count(decision)
         self._writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
@@ -126,6 +175,8 @@ def _count(decision: RoutingDecision) -> None:
         metrics.UNROUTABLE.inc()
     else:
         metrics.DECISIONS.labels(decision["agent_id"] or "").inc()
+        tried = any(step["step"] == "exploration" and step["result"] == "tried" for step in decision["steps"])
+        metrics.CHOICES.labels(decision["router"], str(tried).lower()).inc()
 
 
 def _shortened(task: TaskSubmitted) -> TaskSubmitted:
@@ -133,8 +184,16 @@ def _shortened(task: TaskSubmitted) -> TaskSubmitted:
     return {**task, "text": task["text"][:_TEXT_KEPT], "items": [], "skill": None, "agent_id": None, "model": None}
 
 
+def _means_nothing(text: str) -> None:
+    """Until the skills are read."""
+
+
 def main(settings: Settings, index: int) -> None:
-    registry = Registry(settings, (AGENTS, POOLS, EXPERIMENTS))
+    registry = Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS))
     registry.wait_ready()
-    router = Rules(registry, Limits(settings.text_bytes_max, settings.items_max))
+    promoted = Promoted(registry, lambda: embedding.load(settings.embedder))
+    promoted.start()
+    overloaded = Overloaded(settings, lambda: models_of(registry.skills.values()))
+    overloaded.start()
+    router = Routing(registry, settings, promoted, lambda: overloaded.names)
     Line(settings, "router", index, TOPICS, LOG, lambda _: RouteDesk(router, settings.remembered_max)).run()

@@ -97,7 +97,9 @@ class Shard:
         log_topic: str,
         make_desk: Callable[[int], Desk],
         pool: Executor,
+        linger_s: float = 0.0,
     ) -> None:
+        """`linger_s`: how long events gather before a transaction that is not full; none where somebody waits."""
         self.partition = partition
         self.positions: dict[str, int] = {}
         """Input topic → offset of the first message not yet handled."""
@@ -113,6 +115,7 @@ class Shard:
         self._log_topic = log_topic
         self._make_desk = make_desk
         self._pool = pool
+        self._linger_s = linger_s
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -228,6 +231,8 @@ class Shard:
                     await self._wake.wait()
             except TimeoutError:
                 return []
+        if self._linger_s and len(self.inbox) < BATCH_MAX:
+            await asyncio.sleep(self._linger_s)
         batch = [self.inbox.popleft() for _ in range(min(BATCH_MAX, len(self.inbox)))]
         self._room.set()
         return batch

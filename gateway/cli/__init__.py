@@ -19,16 +19,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("gateway.cli.tasks", "List tasks, newest first."),
     "cancel": ("gateway.cli.cancel", "Stop a task wherever it is."),
     "feedback": ("gateway.cli.feedback", "Say how good a task's answer is."),
+    "samples": ("gateway.cli.samples", "Show what there is to learn from: tasks with their labels."),
+    "route": ("gateway.cli.route", "Show what the line would do with a task, and why."),
     "dlq": ("gateway.cli.dlq", "Look at dead letters, and hand tasks in again."),
     "verify": ("gateway.cli.verify", "Prove from the topics that no task was lost or done twice."),
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
     "agents": ("gateway.cli.agents", "Show the agents, their instances and their load."),
+    "skills": ("gateway.cli.skills", "Show the kinds of work, who does them, and which models."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),
     "experiment": ("gateway.cli.experiment", "Analyze an A/B experiment, from any table."),
+    "route-eval": ("gateway.cli.route_eval", "Judge a learned router on a table of queries, models and scores."),
+    "train": ("gateway.cli.train", "Learn a router from the samples of the line."),
+    "models": ("gateway.cli.models", "Look at what was learned, and choose which of it is used."),
     "open": ("gateway.cli.gateway_open", "Open the page of the gateway."),
     "watch": ("gateway.cli.watch", "Show live what happens: the whole line, or one task, session or agent."),
     "top": ("gateway.cli.top", "Show the agents by load, each second anew."),
@@ -36,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("gateway.cli.stack", "Show every setting, its value and where it came from."),
     "completion": ("gateway.cli.completion", "Print the completion script for a shell."),
 }
-"""Every command: the module that holds it under its own name, and its line in the overview."""
+"""Every command: the module that holds it under its own name (`-` is `_` there), and its line in the overview."""
 
 
 class Commands(click.Group):
@@ -55,7 +61,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

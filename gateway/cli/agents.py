@@ -4,14 +4,15 @@ from typing import Any
 
 import click
 
+from gateway import defining
 from gateway.alive import lease_us
+from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, say, table
-from gateway.errors import BadInput, GatewayError
 from gateway.fleet import AgentRow, agent_rows
 from gateway.history import newest_by_key, reach, read
-from gateway.nearest import did_you_mean
 from gateway.sending import now_us
 from gateway.units import duration, many, moment
+from infra.definitions import AGENT, SKILL
 from infra.settings import Settings, load_settings
 
 
@@ -23,8 +24,21 @@ def agents(ctx: click.Context, as_json: bool) -> None:
 
     Example: headway agents --json
     """
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(as_json)
+
+
+@agents.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the agents, as `headway agents` does.
+
+    Example: headway agents list --json
+    """
+    _list(as_json)
+
+
+def _list(as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
     rows = _rows(settings)
@@ -53,6 +67,7 @@ def agents(ctx: click.Context, as_json: bool) -> None:
         giving=["hosts", "capabilities", "role", "errors", "mean run", "load"],
     )
     remark("Load: 0 is idle; at 100 an agent gets no further task while another can take it.")
+    defined.tell_problems(settings)
 
 
 @agents.command()
@@ -65,7 +80,7 @@ def show(name: str, as_json: bool) -> None:
     """
     settings = load_settings()
     reach(settings)
-    definition = _definition(settings, name)
+    definition = defined.one_of(AGENT, settings, name)
     (row,) = (row for row in _rows(settings) if row.agent_id == definition["agent_id"])
     if as_json:
         print_json(definition | row._asdict())
@@ -90,18 +105,16 @@ def show(name: str, as_json: bool) -> None:
 def remove(name: str) -> None:
     """Take an agent that is gone for good out of the registry. Tasks that wait for it stay in its queue.
 
-    One that was made on the page is taken out with its file; where it stood in for one that is shipped, that one works
+    One that was made here is taken out with its file; where it stood in for one that is shipped, that one works
     again. Agents of other files need none of this: `headway agents publish` takes out those whose file is gone.
 
     Example: headway agents remove shouter
     """
-    from gateway import defining
-
     settings = load_settings()
     reach(settings)
-    definition = _definition(settings, name)
+    definition = defined.one_of(AGENT, settings, name)
     (waiting,) = (row.waiting for row in _rows(settings) if row.agent_id == name)
-    if not defining.remove(settings, definition):
+    if not defining.remove(AGENT, settings, definition):
         say(f"{name} is as it is shipped again.")
         return
     say(f"{name} is taken out.")
@@ -111,28 +124,68 @@ def remove(name: str) -> None:
 
 
 @agents.command()
-def publish() -> None:
-    """Bring the registry in line with the agents' files while the line runs.
+@click.argument("words")
+@json_option
+def find(words: str, as_json: bool) -> None:
+    """Find the agent for some work: by the rules that route tasks, and by what its description means.
 
-    The files are those shipped, those made on the page, and those of the folder `agents_dir`; `headway up` does the
-    same when it starts.
-
-    Example: headway agents publish
+    Example: headway agents find "somebody who knows contracts"
     """
-    from infra import registry
-    from infra.agent_file import BadAgentFile
+    from gateway.finding import Finder
 
     settings = load_settings()
     reach(settings)
-    try:
-        published = registry.publish(settings)
-    except BadAgentFile as error:
-        raise BadInput(str(error)) from error
-    for names, what in ((published.changed, "published"), (published.removed, "taken out")):
-        if names:
-            say(f"{what}: {', '.join(names)}")
-    if not published.changed and not published.removed:
-        say("Nothing has changed.")
+    pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
+    known: Any = defined.known(AGENT, settings)
+    skills: Any = defined.known(SKILL, settings)
+    choice, fits = Finder(settings).find(words, known, pools, skills)
+    if as_json:
+        for one in fits:
+            print_json(one._asdict())
+        return
+    table(
+        ["agent", "fit", "alike", "why"],
+        ([one.agent_id, f"{one.fit:.2f}", f"{one.likeness:.2f}", one.why] for one in fits if one.fit),
+        right=["fit", "alike"],
+    )
+    remark(f"A task of these words: {choice.reason}")
+
+
+@agents.command()
+@click.argument("name")
+@defined.file_option
+@click.option("--user", metavar="ID", help="Keep it among the agents of this user.")
+@json_option
+def add(name: str, file: str | None, user: str | None, as_json: bool) -> None:
+    """Define an agent, in your editor or by a file. It works within seconds.
+
+    Example: headway agents add lawyer --file lawyer.md
+    """
+    defined.add(AGENT, name, file, user, as_json)
+
+
+@agents.command()
+@click.argument("name")
+@defined.file_option
+@json_option
+def edit(name: str, file: str | None, as_json: bool) -> None:
+    """Change an agent, in your editor or by a file. One that is shipped is kept as a copy of yours.
+
+    Example: headway agents edit code-reviewer
+    """
+    defined.edit(AGENT, name, file, as_json)
+
+
+@agents.command()
+def publish() -> None:
+    """Bring the registry in line with the agents' files at once; a line that runs does so by itself within seconds.
+
+    The files are those shipped, those made on the page and by `headway agents add`, and those of the folder
+    `agents_dir`.
+
+    Example: headway agents publish
+    """
+    defined.publish(AGENT)
 
 
 def _rows(settings: Settings) -> list[AgentRow]:
@@ -145,14 +198,3 @@ def _rows(settings: Settings) -> list[AgentRow]:
         heard_since_us=now - lease,
         model_default=settings.model_default,
     )
-
-
-def _definition(settings: Settings, name: str) -> dict[str, Any]:
-    known = {
-        definition["agent_id"]: definition
-        for definition in newest_by_key(settings, "agents.registry").values()
-        if not definition["removed"]
-    }
-    if name not in known:
-        raise GatewayError(f"There is no agent {name}{did_you_mean(name, known)} `headway agents` lists them.")
-    return known[name]

@@ -142,5 +142,5 @@ def _row(letter: dict[str, Any], again: dict[str, int]) -> list[str | None]:
 
 def _source(letter: dict[str, Any]) -> str:
     if letter["partition"] < 0:
-        return f"{letter['attempts']} attempts"
+        return many(letter["attempts"], "attempt")
     return f"{letter['topic']}/{letter['partition']}@{letter['offset']}"

@@ -65,7 +65,7 @@ def refused(settings: Settings, status: int, detail: str) -> GatewayError:
     if status == 401:
         whose = "" if settings.gateway_token else f" {_whose(settings)}"
         return GatewayError(
-            f"The gateway at {settings.gateway} does not take this token: it is unknown or over.{whose}"
+            f"The gateway at {settings.gateway} does not take this token: it is unknown or has expired.{whose}"
         )
     return GatewayError(f"The gateway at {settings.gateway} says ({status}): {detail}")
 

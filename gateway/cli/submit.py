@@ -43,7 +43,7 @@ class Duration(click.ParamType):
 ATTEMPT = Duration(minimum_us=1000)
 
 
-class _Text(click.Command):
+class Text(click.Command):
     """Tells who writes a text that looks like an option how to hand it in."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -56,7 +56,7 @@ class _Text(click.Command):
             raise
 
 
-@click.command(cls=_Text)
+@click.command(cls=Text)
 @click.argument("text", required=False)
 @click.option("--file", "path", metavar="FILE", help="JSON Lines file of tasks (fields of TaskSubmitted); - is stdin.")
 @click.option("--agent", help="Agent asked for by name; else the router chooses.")

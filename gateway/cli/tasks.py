@@ -10,7 +10,7 @@ from gateway.cli.submit import Duration
 from gateway.cli.waiting import conclude, followed, wait_for
 from gateway.errors import GatewayError
 from gateway.history import Follower, find, newest_by_key, reach, read, since_of, whole_id
-from gateway.listing import FED_WITH, STATES, Filter, Listing
+from gateway.listing import ASKED_FOR, FED_WITH, Filter, Listing
 from gateway.nearest import did_you_mean
 from gateway.sending import Sender, now_us
 from gateway.timeline import Story, story_of
@@ -30,6 +30,7 @@ TELLING = (
     "dead.letters",
     "tasks.outcomes",
     "feedback.given",
+    "training.samples",
 )
 """Topics with events about a task."""
 
@@ -142,7 +143,11 @@ def _story_as_json(story: Story) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--state", type=click.Choice(STATES), help="Only tasks in this state; open: without an outcome.")
+@click.option(
+    "--state",
+    type=click.Choice(ASKED_FOR),
+    help="Only tasks in this state; open: without an outcome; went_wrong: failed, expired, dead_lettered or refused.",
+)
 @click.option("--agent", help="Only tasks of this agent.")
 @click.option("--tenant", help="Only tasks of this tenant.")
 @click.option("--session", help="Only tasks of this session.")

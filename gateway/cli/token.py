@@ -50,7 +50,7 @@ def create(name: str, tenant: str, role: Role, expires: int | None, as_json: boo
         print_json({"token": text, "token_id": text.split("_")[1], "tenant_id": tenant, "role": role})
         return
     say(text)
-    remark(f"It is a {role} of tenant {tenant}. It is not shown again: keep it where secrets are kept.")
+    remark(f"Its role is {role}, its tenant {tenant}. It is not shown again: keep it where secrets are kept.")
 
 
 @token.command("list")

@@ -30,6 +30,14 @@ const VIEWS = [
     load: () => import("./views/experiments.js"),
     role: "admin",
   },
+  {
+    name: "Models",
+    key: "m",
+    href: "/models",
+    at: under("models", "name"),
+    load: () => import("./views/models.js"),
+    role: "admin",
+  },
 ];
 
 const main = document.getElementById("main");
@@ -242,7 +250,7 @@ function askIn(why) {
 addEventListener("hashchange", () => location.hash.startsWith("#code=") && location.reload());
 
 async function start() {
-  whenExpired(() => askIn("Your access token is not known, or over."));
+  whenExpired(() => askIn("Your access token is not known, or has expired."));
   await comeIn().catch(() => {}); // without an answer the next request says why
   if (!accessToken()) return askIn("This page shows people's work, so it asks who you are.");
   try {

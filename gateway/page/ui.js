@@ -27,9 +27,12 @@ export const empty = (why, ...next) => h("div", { class: "empty" }, h("p", {}, w
 
 export const loading = (what = "Loading…") => h("p", { class: "loading", role: "status" }, what);
 
+const FOR_GOOD = [403, 404]; // who asks again is told the same
+
 /** What failed, what it means (the API's own sentence), and one action. */
 export function failure(what, error, retry) {
-  const again = retry && h("button", { type: "button", onclick: retry }, "Try again");
+  const mayPass = retry && !FOR_GOOD.includes(error.status);
+  const again = mayPass && h("button", { type: "button", onclick: retry }, "Try again");
   return h("div", { class: "failure", role: "alert" }, h("strong", {}, what), h("p", {}, error.message), again);
 }
 
@@ -41,8 +44,8 @@ export function toast(text, tone = "good") {
   setTimeout(() => one.remove(), 6000);
 }
 
-/** Asks before something is done; the button names what it does. Resolves to whether to do it. */
-export function sure(question, action, { danger = false } = {}) {
+/** Asks before something is done; the buttons name what it does, and that it is not. Resolves to whether to do it. */
+export function sure(question, action, { danger = false, no = "Cancel" } = {}) {
   return new Promise((answer) => {
     const onclose = () => (dialog.remove(), answer(dialog.returnValue === "yes"));
     const dialog = h(
@@ -55,7 +58,7 @@ export function sure(question, action, { danger = false } = {}) {
         h(
           "div",
           { class: "actions" },
-          h("button", { value: "no", type: "submit" }, "Not now"),
+          h("button", { value: "no", type: "submit" }, no),
           h("button", { value: "yes", type: "submit", class: danger ? "danger" : "primary" }, action),
         ),
       ),
@@ -79,6 +82,13 @@ export function button(label, work, properties = {}) {
     }
   }
   return made;
+}
+
+/** A button that takes something out; `stays`: why that cannot be done, said beside it, for a title is seen by few. */
+export function removal(take, stays) {
+  const why = h("span", { class: "quiet", id: "why-stays" }, stays ?? "");
+  const about = stays ? { disabled: true, title: stays, "aria-describedby": "why-stays" } : { onclick: take };
+  return [stays && why, h("button", { type: "button", class: "danger", ...about }, "Remove")];
 }
 
 /** A tile of the board: a name, a figure, a line under it. Returns { element, show(figure, note, tone) }. */

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from processors.experiments.story import Story
+from processors.experiments.verdict import LEAST, units_min
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def data_of(told: Told) -> dict[str, Any]:
         "winner": story.report.winner if story else None,
         "report": _plain(asdict(story.report)) if story else None,
         "metrics": {name: asdict(metric) for name, metric in story.metrics.items()} if story else {},
+        "units_min": _units_min(story) if story else {},
         "looks": [_plain(asdict(look)) for look in story.looks] if story else [],
         "distributions": {name: _plain(asdict(found)) for name, found in story.distributions.items()} if story else {},
         "funnel": {
@@ -57,6 +59,12 @@ def data_of(told: Told) -> dict[str, Any]:
             {"at": at, "change": change, "by": by, "reason": reason} for at, change, by, reason in told.history
         ],
     }
+
+
+def _units_min(story: Story) -> dict[str, int]:
+    """By metric: the units with a value that an interval takes in each arm to be worth reading."""
+    least = LEAST[story.report.mode]
+    return {name: units_min(metric, least) for name, metric in story.metrics.items()}
 
 
 def as_json(told: Told) -> str:

@@ -62,7 +62,7 @@ def principal_of(request: web.Request, services: Services) -> Principal | None:
         structlog.get_logger().error("the tokens cannot be read", error=str(error))
         raise Problem(503, "The gateway cannot read its tokens; its log says why.", retry_after_s=RETRY_S) from None
     if principal is None:
-        raise Problem(401, "This token is not known, or over; make one with `headway token create`.")
+        raise Problem(401, "This token is not known, or has expired; make one with `headway token create`.")
     return principal
 
 

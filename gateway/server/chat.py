@@ -27,7 +27,7 @@ from gateway.live.protocol import Action, Aside, Conversation, Refused, Say
 from gateway.sending import now_us
 from gateway.server import conversations, feedback, lookup
 from gateway.server.principal import Principal
-from gateway.server.problems import Problem, problem_of, sentence
+from gateway.server.problems import Problem, closed, problem_of
 from gateway.server.services import Services
 from gateway.server.shapes import Schema, problems, record, text
 from gateway.submission import name_of
@@ -90,7 +90,7 @@ class Talk(Conversation):
             raise Refused("This takes a token of role submitter; yours may only look.")
         asked = {name: value for name, value in said.items() if name not in _REF}
         for problem in problems(_ASKS[action], asked, {}):
-            raise Refused(sentence(problem))
+            raise Refused(closed(problem))
         return asked
 
 
@@ -208,7 +208,9 @@ class ChatSocket(WebSocket):
         )
 
     async def _feedback(self, aside: Aside) -> None:
-        task = await self._task(aside.said["task_id"])
+        task_id = aside.said["task_id"]
+        await self._task(task_id)
+        task = await feedback.answered(self._services, self._who, task_id)
         await feedback.give(self._services, self._who, task.row, aside.said)
 
     async def _task(self, task_id: str) -> lookup.Found:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import web
 
 from gateway.server.principal import Principal, Role
-from gateway.server.problems import Problem
+from gateway.server.problems import Problem, closed
 from gateway.server.shapes import Schema, problems
 
 if TYPE_CHECKING:
@@ -110,14 +110,17 @@ def parameters(route: Route, request: web.Request) -> dict[str, Any]:
     for parameter in route.parameters:
         place = {"query": request.query, "path": request.match_info, "header": request.headers}[parameter.where]
         raw = place.get(parameter.name)
-        found[parameter.name] = parameter.schema.get("default") if raw is None else _value(parameter, raw)
+        found[parameter.name] = (
+            parameter.schema.get("default") if raw is None else _value(parameter, raw, route.method == "PUT")
+        )
     return found
 
 
-def _value(parameter: Parameter, raw: str) -> Any:
+def _value(parameter: Parameter, raw: str, makes: bool) -> Any:
+    """`makes`: what the path names need not be there yet, so that a name that cannot be is a mistake in the request."""
     value = _typed(raw, parameter.schema["type"])
     for problem in problems(parameter.schema, value, {}, parameter.name):
-        raise Problem(404 if parameter.where == "path" else 400, problem[0].upper() + problem[1:] + ".")
+        raise Problem(404 if parameter.where == "path" and not makes else 400, closed(problem))
     return value
 
 
@@ -141,7 +144,7 @@ async def _body(route: Route, request: web.Request, services: "Services") -> Any
         raise Problem(415, "The body must be JSON: send it with the header Content-Type: application/json.")
     value = parsed(sent)
     for problem in () if route.body_checked_by_handler else problems(route.body, value, services.parts):
-        raise Problem(400, problem[0].upper() + problem[1:] + ".")
+        raise Problem(400, closed(problem))
     return value
 
 

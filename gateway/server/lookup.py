@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.listing import STATUSES
+from gateway.listing import STATUSES, is_asked_for
 from gateway.record import Record
 from gateway.server.keys import READ_BACK_S
 from gateway.server.principal import Principal
@@ -86,7 +86,8 @@ async def page(services: Services, wanted: Mapping[str, Any], cursor: str | None
     """`wanted`: the filters by name, those of Older. Raises Problem."""
     recent, place = services.recent, place_of(cursor)
     # What is still open is in memory whenever it was handed in.
-    everything = recent.floor == 0 or wanted.get("state") not in (None, *STATUSES) or not services.older.there
+    of_open = wanted.get("state") not in (None, "went_wrong", *STATUSES)
+    everything = recent.floor == 0 or of_open or not services.older.there
     floor = 0 if everything else recent.floor
     if everything or place is None or place[0] > floor:
         checks = [CHECKS[name](value) for name, value in wanted.items()]
@@ -104,7 +105,7 @@ async def page(services: Services, wanted: Mapping[str, Any], cursor: str | None
 
 
 def _state(state: str) -> Check:
-    return (lambda task: not task.ended) if state == "open" else (lambda task: task.state == state)
+    return lambda task: is_asked_for(task.state, state)
 
 
 def _text(text: str) -> Check:

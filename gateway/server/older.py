@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from gateway.asking import Asker
-from gateway.listing import STATUSES
+from gateway.listing import STATUSES, WENT_WRONG
 from gateway.record import Record
 from gateway.server.recent import SHOWN, TEXT_CHARS
 from gateway.server.shapes import Schema, event
@@ -56,6 +56,7 @@ _FILTERS = {
     "text": "positionCaseInsensitiveUTF8(text, {text:String}) > 0",
 }
 """What a list may be asked for, in SQL."""
+_WENT_WRONG = f"toString(status) IN ({', '.join(repr(status) for status in WENT_WRONG)})"
 
 
 class Older:
@@ -74,8 +75,11 @@ class Older:
         """Tasks as a list shows them, newest first."""
         conditions = [_FILTERS[name] for name in wanted]
         values = dict(wanted)
-        if wanted.get("state") not in (None, "open", *STATUSES):
+        if wanted.get("state") not in (None, "open", "went_wrong", *STATUSES):
             return []  # only the memory knows the phases of open tasks
+        if wanted.get("state") == "went_wrong":
+            conditions[list(wanted).index("state")] = _WENT_WRONG
+            del values["state"]
         if before is not None:
             conditions.append("(submitted_at, task_id) < (fromUnixTimestamp64Micro({at:Int64}), {id:String})")
             values |= {"at": before[0], "id": before[1]}

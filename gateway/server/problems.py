@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 
 from gateway.errors import BadInput, GatewayError, Unreachable
 from infra.kafka import KafkaTrouble
+from infra.models import BadPromotion
 from infra.warehouse.errors import BadSql, WarehouseDown
 from processors.experiments.lifecycle import BadChange
 
@@ -61,12 +62,14 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if isinstance(error, BadInput):
-        return Problem(409 if isinstance(error.__cause__, BadChange) else 400, str(error))
+        return Problem(409 if isinstance(error.__cause__, BadChange | BadPromotion) else 400, str(error))
     if isinstance(error, Unreachable | KafkaTrouble | WarehouseDown):
         return Problem(503, sentence(str(error)), retry_after_s=RETRY_S)
     if isinstance(error, KafkaException):
         return Problem(503, f"Kafka does not answer ({error.args[0].str()}); try again.", retry_after_s=RETRY_S)
-    if isinstance(error, GatewayError | BadSql):
+    if isinstance(error, GatewayError):
+        return Problem(409, closed(str(error)))
+    if isinstance(error, BadSql):
         return Problem(409, sentence(str(error)))
     return None
 
@@ -74,4 +77,9 @@ def problem_of(error: Exception) -> Problem | None:
 def sentence(text: str) -> str:
     """With a capital and a full stop, as messages of the adapters seldom have them."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    return closed(text[:1].upper() + text[1:])
+
+
+def closed(text: str) -> str:
+    """With a full stop. A name that begins the sentence, of a field or of a thing, stays as it is written."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.finding import Finder
 from gateway.server.codes import Codes
 from gateway.server.following import Following
 from gateway.server.keys import Keys, LastSaid
@@ -16,7 +17,7 @@ from gateway.server.shapes import Schema
 from gateway.server.slow import Slow
 from gateway.server.tokens import Tokens
 from gateway.server.waiting import Waiting
-from infra.registry import AGENTS, EXPERIMENTS, POOLS, Registry
+from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
 from infra.settings import Settings
 
 
@@ -35,6 +36,7 @@ class Services:
     waiting: Waiting
     keys: Keys
     registry: Registry
+    finder: Finder
     slow: Slow
     said: LastSaid
 
@@ -57,7 +59,8 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         outbox=Outbox(settings),
         waiting=waiting,
         keys=Keys(),
-        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS)),
+        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS)),
+        finder=Finder(settings),
         slow=Slow(),
         said=LastSaid(),
     )

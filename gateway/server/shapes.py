@@ -29,11 +29,11 @@ _PLAIN = {"string": "string", "int": "integer", "long": "integer", "double": "nu
 
 
 def problems(schema: Schema, value: Any, parts: Mapping[str, Schema], where: str = "") -> Iterator[str]:
-    """What is wrong with a value, a sentence each. `parts`: the schemas that others refer to."""
+    """What is wrong with a value, a sentence each, without its full stop. `parts`: the schemas that others refer to."""
     if "$ref" in schema:
         yield from problems(parts[schema["$ref"].rpartition("/")[2]], value, parts, where)
         return
-    name = where or "the body"
+    name = where or "The body"
     if "anyOf" in schema:
         if all(any(problems(one, value, parts, where)) for one in schema["anyOf"]):
             yield f"{name} is none of what it may be"
@@ -206,6 +206,8 @@ def _of_avro(schema: Any, names: Mapping[str, Any], doc: str) -> Schema:
         return record(doc or schema.get("doc", ""), known)
     if kind == "array":
         return many(_of_avro(schema["items"], names, ""), doc)
+    if kind == "map":
+        return {"type": "object", "additionalProperties": _of_avro(schema["values"], names, ""), "description": doc}
     if kind == "enum":
         return text(doc, enum=schema["symbols"])
     return _of_avro(kind, names, doc)

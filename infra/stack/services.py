@@ -12,6 +12,8 @@ STOP_S = 10.0
 FIRST = ("router-", "dispatcher-", "executor-")
 """Without these no task is done. The line works without the others, which start after them."""
 OF_WAREHOUSE = ("sink-", "judge-")
+_PROGRAMS = {"gateway": ("gateway.server",), "scorer": ("scorer_service", "service")}
+"""The modules with their words, where it is not `streams` with the service's name."""
 
 
 def prepare(settings: Settings) -> list[Part]:
@@ -26,7 +28,7 @@ def count(settings: Settings, service: str) -> int:
 
 
 def part(settings: Settings, service: str, index: int) -> Part:
-    program = ("gateway.server",) if service == "gateway" else ("streams", service)
+    program = _PROGRAMS.get(service, ("streams", service))
     return Part(
         name=f"{service}-{index}",
         command=(sys.executable, "-m", *program, "--index", str(index)),

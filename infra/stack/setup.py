@@ -12,7 +12,8 @@ from infra.stack import broker
 from infra.stack.errors import StackError
 from infra.stack.jars import fetch_jars, java
 
-START_S = 60.0
+PATIENCE_S = 120.0
+"""For its start, and for its stop: an archive is worth a second at each start, and no failure."""
 
 
 def main() -> None:
@@ -35,12 +36,14 @@ def make_archive() -> None:
         java_path, *rest = part.command
         command = [java_path, f"-XX:ArchiveClassesAtExit={draft}", *rest]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + START_S
+        until = time.monotonic() + PATIENCE_S
         try:
             while not part.probe() and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
-            process.wait(START_S)
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            draft.unlink(missing_ok=True)  # it may be half written
         finally:
             process.kill()
             process.wait()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from infra import registry
-from infra.agent_file import BadAgentFile
+from infra import definitions
+from infra.front_matter import BadFile
 from infra.kafka import KafkaTrouble, ensure_topics
 from infra.settings import Settings
 from infra.stack import broker, plan, record, redis_server, services, warehouse_server
@@ -17,6 +17,7 @@ from infra.stack.child import READY, START_S, Child
 from infra.stack.errors import StackError
 from infra.stack.output import Output
 from infra.stack.part import Part
+from infra.stack.reloading import Reloading, told
 
 TICK_S = 0.05
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -37,6 +38,7 @@ class Supervisor:
         self._state = "starting"
         self._written: Any = None
         self._stops_asked = 0
+        self._reloading: Reloading | None = None
         self._output = self._open("stack", len(self._names))
 
     def run(self) -> None:
@@ -48,7 +50,7 @@ class Supervisor:
             self._stay()
         except _Stopped:
             pass
-        except (StackError, KafkaTrouble, BadAgentFile) as failure:
+        except (StackError, KafkaTrouble, BadFile) as failure:
             error = str(failure)
             raise StackError(error) from failure
         finally:
@@ -68,28 +70,30 @@ class Supervisor:
         if left:
             self._tell(f"ended what an earlier run left: {', '.join(left)}")
         plan.check_ports(self._settings)
-        registry.load(self._settings)  # a mistake in an agent's file is told before anything starts
+        for kind in definitions.KINDS:
+            definitions.load(kind, self._settings)  # a mistake in a file is told before anything starts
         began = time.monotonic()
         if not self._settings.kafka_bootstrap:
             self._launch([broker.prepare(self._settings)])
         created = ensure_topics(self._settings)
         if created:
             self._tell(f"created {len(created)} topics")
-        published = registry.publish(self._settings)
-        for ids, what in ((published.changed, "published"), (published.removed, "taken out")):
-            if ids:
-                self._tell(f"agents {what}: {', '.join(ids)}")
+        self._reloading = Reloading(self._settings, self._tell)
+        for kind in definitions.KINDS:
+            for line in told(kind.plural, definitions.publish(kind, self._settings)):
+                self._tell(line)
         if not self._settings.redis_url:
             self._launch([redis_server.prepare(self._settings)])
         parts = services.prepare(self._settings)
         self._launch([part for part in parts if part.name.startswith(services.FIRST)])
-        gateways = [part for part in parts if part.name.startswith("gateway-")]
+        others = [part for part in parts if not part.name.startswith(services.FIRST + services.OF_WAREHOUSE)]
         own_warehouse = [warehouse_server.prepare(self._settings)] if plan.own_warehouse(self._settings) else []
-        self._launch([*gateways, *own_warehouse])
+        self._launch([*others, *own_warehouse])
         self._launch([part for part in parts if part.name.startswith(services.OF_WAREHOUSE)])
         self._state = "ready"
         self._write()
         self._tell(f"all {len(self._children)} processes are ready after {time.monotonic() - began:.1f} s")
+        self._reloading.start()
         if self._on_ready:
             threading.Thread(target=self._on_ready, daemon=True).start()
 
@@ -125,6 +129,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Services first, for they write to Redis and Kafka until their end; then Redis; then Kafka."""
         self._state = "stopping"
+        if self._reloading:
+            self._reloading.stop()
         self._stops_asked = 0 if self._stops_asked == 1 else self._stops_asked
         stores = [child for child in self._children if child.part.name in ("kafka", "redis", "warehouse")]
         self._stop_together([child for child in self._children if child not in stores])

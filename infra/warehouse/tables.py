@@ -24,6 +24,8 @@ _TYPES = {
     "double": "Float64",
     "boolean": "Bool",
 }
+_ENUM = "LowCardinality(String)"
+"""A symbol more needs no change of the table."""
 _PLACE = [
     {"name": "_topic", "type": "string", "doc": "Topic of the record."},
     {"name": "_partition", "type": "int", "doc": "Partition of the record."},
@@ -106,6 +108,8 @@ def type_of(schema: Any) -> str:
     if isinstance(schema, list):
         (inner,) = [branch for branch in schema if branch != "null"]
         found = type_of(inner)
+        if found == _ENUM:
+            return "LowCardinality(Nullable(String))"
         return found if found.startswith(("Array", "Tuple", "Map")) else f"Nullable({found})"
     if isinstance(schema, str):
         return _TYPES[schema]
@@ -114,8 +118,10 @@ def type_of(schema: Any) -> str:
         return "Tuple({})".format(", ".join(f"{field['name']} {type_of(field['type'])}" for field in schema["fields"]))
     if kind == "array":
         return f"Array({type_of(schema['items'])})"
+    if kind == "map":
+        return f"Map(String, {type_of(schema['values'])})"
     if kind == "enum":
-        return "LowCardinality(String)"  # a symbol more needs no change of the table
+        return _ENUM
     digits = {"timestamp-millis": 3, "timestamp-micros": 6}.get(schema.get("logicalType", ""))
     return f"DateTime64({digits}, 'UTC')" if digits else type_of(kind)
 

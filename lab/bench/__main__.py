@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lab.bench import api, chat, experiment, fairness, line, live, memory, queue, sink, warehouse
+from lab.bench import api, chat, experiment, fairness, line, live, memory, queue, routing, sink, warehouse
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import alone
 
@@ -21,6 +21,7 @@ OTHERS = {
     "api": api,
     "live": live,
     "chat": chat,
+    "routing": routing,
 }
 TITLES = {
     "line": "The line beside its peers",
@@ -33,6 +34,7 @@ TITLES = {
     "api": "The HTTP API",
     "live": "Live progress",
     "chat": "The chat",
+    "routing": "Routing that learns",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from infra.registry import load
+from infra.definitions import AGENT, load
 from infra.settings import Settings
 from infra.stack import AlreadyRunning, StackError
 from lab.chaos.feeding import Feeder
@@ -78,7 +78,7 @@ class Campaign:
         self._seed = seed
         self._rate = rate
         self._tell = tell
-        self._agents = sorted(load(self._settings))
+        self._agents = sorted(load(AGENT, self._settings))
         self._watcher = Watcher(self._settings)
         self._resurrections: list[threading.Thread] = []
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 import aiohttp
 
 from infra import kafka
-from infra.registry import load
+from infra.definitions import AGENT, load
 from infra.settings import Settings
 from lab.chaos.feeding import Feeder
 from lab.chaos.load import TENANTS, tasks
@@ -76,7 +76,7 @@ class Campaign:
 
     async def run(self, disconnects: int) -> Result:
         wanted = [{"session_id": f"session-{n}"} for n in range(SESSIONS)]
-        wanted += [{"tenant_id": TENANTS[0]}, {"tenant_id": "*"}, {"agent_id": sorted(load(self._settings))[0]}]
+        wanted += [{"tenant_id": TENANTS[0]}, {"tenant_id": "*"}, {"agent_id": sorted(load(AGENT, self._settings))[0]}]
         kinds_of_wanderers = [kind for kind, count in COPIES.items() for _ in range(count)]
         wanderers = [
             Wanderer(Heard(to, kind), self._urls, self._access, f"{self._seed}/{kind}/{n}/{to}")
@@ -124,7 +124,7 @@ class Campaign:
             watcher.close()
 
     def _feed(self, number: int, watcher: Watcher) -> None:
-        plans = tasks(self._seed, number, sorted(load(self._settings)))
+        plans = tasks(self._seed, number, sorted(load(AGENT, self._settings)))
         feeder = Feeder(self._settings, plans, int(self._rate * FEED_S), self._rate, watcher.accept, lambda: False)
         feeder.start()
         feeder.join()

@@ -103,6 +103,13 @@ class Work:
         self._told_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def model(self) -> str:
+        """Which model is to answer. The router has looked at everything that names one, the task first; what it leaves
+        open, or an older one never looked at, is up to the agent's file and then to the line."""
+        named = self.task["model"] or self.assigned["model"] or self.definition["model"]
+        return named or self.settings.model_default
+
     async def progress(self, fraction: float | None, message: str) -> None:
         """Tells how far the work is. May be dropped when it comes too often."""
         now = asyncio.get_running_loop().time()

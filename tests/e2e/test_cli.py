@@ -89,7 +89,7 @@ def names(story: dict[str, Any]) -> list[str]:
 
 def test_a_task_waited_for_prints_its_answer_alone(headway: Headway) -> None:
     said = headway("submit", "Translate good morning", "--id", "cli-answer", "--wait")
-    assert said.startswith("Did the work for “Translate good morning”")
+    assert "Did the work for “Translate good morning”" in said
 
 
 def test_a_task_tells_its_whole_story_in_order(headway: Headway) -> None:
@@ -283,6 +283,41 @@ def test_the_proof_holds_for_all_that_these_tests_did(headway: Headway) -> None:
     assert (verdict["open"], verdict["lost"], verdict["duplicates"]) == (0, 0, 0)
     assert verdict["accepted"] == verdict["terminal"] == sum(verdict["by_status"].values())
     assert "0 lost, 0 duplicated outcomes" in headway("verify")
+
+
+def test_a_skill_is_added_changed_and_removed_by_its_file(headway: Headway, tmp_path: Path) -> None:
+    file = tmp_path / "contract_check.md"
+    file.write_text("---\ndescription: Checking contracts.\ncost_weight: much\n---\n")
+    refused = headway("skills", "add", "contract_check", "--file", str(file), code=2)
+    assert f"{file}, line 3: `cost_weight` is 'much'; accepted: a number from 0 to 1." in refused
+    text = "---\ndescription: Checking contracts.\npreferred: [claude-opus-5-5, claude-haiku-5-5]\n---\n"
+    (made,) = headway.json("skills", "add", "contract_check", "--file", "-", stdin=text)
+    assert (made["skill"], made["cost_weight"]) == ("contract_check", 0.3)
+    assert "already" in headway("skills", "add", "contract_check", "--file", "-", stdin=text, code=2)
+    dearer = text.replace("preferred", "cost_weight: 1\npreferred")
+    headway("skills", "edit", "contract_check", "--file", "-", stdin=dearer)
+    (shown,) = headway.json("skills", "show", "contract_check")
+    assert (shown["model"], shown["agents"]) == ("claude-haiku-5-5", [])
+    assert {"code_review", "contract_check"} <= {row["skill"] for row in headway.json("skills", "list")}
+    assert headway("skills", "remove", "contract_check") == "contract_check is taken out.\n"
+    assert "There is no skill contract_check" in headway("skills", "show", "contract_check", code=1)
+    assert "is defined by a file" in headway("skills", "remove", "code_review", code=1)
+
+
+def test_an_agent_of_a_user_is_found_by_meaning_and_follows_its_file(headway: Headway, line: Settings) -> None:
+    text = "---\ndescription: Reads agreements between companies and warns of risks.\n---\nYou read.\n"
+    headway("agents", "add", "counsel", "--user", "ann", "--file", "-", stdin=text)
+    assert "A user's id is" in headway("agents", "add", "x", "--user", "..", "--file", "-", stdin=text, code=2)
+    (best, *_) = headway.json("agents", "find", "contract between two companies")
+    assert (best["agent_id"], best["fit"] > 0) == ("counsel", True)
+    file = line.state / "agents" / "user" / "ann" / "counsel.md"
+    file.write_text(text.replace("---\nYou", "instances: 0\n---\nYou"))
+    until(lambda: headway.json("agents", "show", "counsel")[0]["instances"] == 0, 15, "the file is taken over")
+    file.write_text("nonsense")
+    assert f"{file}:1: the file begins with" in CliRunner().invoke(command, ["skills"], env=headway.env).stderr
+    file.write_text(text)
+    assert headway("agents", "remove", "counsel") == "counsel is taken out.\n"
+    assert not file.exists()
 
 
 def test_agents_and_topics_show_the_line_at_work(headway: Headway) -> None:

@@ -55,6 +55,7 @@ def test_a_task_ends_in_one_completed_outcome_that_tells_its_story(tasks):
     assert outcome["status"] == "completed" and outcome["tenant_id"] == "acme" and outcome["priority"] == 3
     assert outcome["submitted_at"] <= outcome["started_at"] <= outcome["finished_at"]
     assert outcome["attempts"] == 1 and outcome["quality"] > 0.5 and outcome["output"]
+    assert 0 < outcome["decided"]["propensity"] <= 1 and outcome["decided"]["complexity"] >= 0
     [judged] = until(lambda: tasks.of("evaluations", task_id), 5)
     assert judged["verdict"] == "accept"
 

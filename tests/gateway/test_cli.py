@@ -63,7 +63,7 @@ def test_every_command_is_documented(path: tuple[str, ...]) -> None:
 
 def test_the_overview_names_commands_that_exist() -> None:
     for name, (module, _) in COMMANDS.items():
-        command = getattr(import_module(module), name)
+        command = getattr(import_module(module), name.replace("-", "_"))
         assert isinstance(command, click.Command)
         assert command.name == name
 

@@ -1,4 +1,4 @@
-from gateway.listing import STATES, Filter, Listing
+from gateway.listing import ASKED_FOR, STATES, STATUSES, WENT_WRONG, Filter, Listing, is_asked_for
 from gateway.record import Record
 from tests.gateway.events import example, record
 
@@ -33,6 +33,16 @@ def test_open_is_all_that_has_no_outcome() -> None:
     found = listing(*SUBMITTED, record("TaskOutcome", task_id=REVIEW))
     assert len(found.rows(Filter(state="open"))) == 3
     assert [row.task_id for row in found.rows(Filter(state="completed"))] == [REVIEW]
+
+
+def test_a_task_went_wrong_that_ended_without_an_answer_and_was_not_taken_back() -> None:
+    assert {state for state in STATES if is_asked_for(state, "went_wrong")} == set(WENT_WRONG)
+    assert set(STATUSES) - set(WENT_WRONG) == {"completed", "cancelled"}
+    found = listing(
+        *SUBMITTED, record("TaskOutcome", task_id=REVIEW, status="expired"), record("TaskOutcome", task_id=BATCH)
+    )
+    assert [row.task_id for row in found.rows(Filter(state="went_wrong"))] == [REVIEW]
+    assert set(ASKED_FOR) == {*STATES, "went_wrong"}
 
 
 def test_filters_hold_together() -> None:

@@ -55,10 +55,11 @@ def test_every_event_of_a_task_can_be_told() -> None:
             assert entry.title and "None" not in entry.title
 
 
-def test_the_decision_shows_every_candidate() -> None:
+def test_the_decision_shows_its_steps_and_every_candidate() -> None:
     story = story_of(REVIEW, EVERYTHING)
     decision = next(entry for entry in story.entries if entry.record.name == "RoutingDecision")
-    assert len(decision.details) == len(decision.record.event["candidates"]) > 1
+    event = decision.record.event
+    assert len(decision.details) == len(event["steps"]) + len(event["candidates"]) > 2
 
 
 def test_a_repeat_is_told_once() -> None:
@@ -106,3 +107,9 @@ def test_a_task_waits_for_its_agent_unless_an_instance_has_it_or_it_has_ended() 
         seen.append(event)
         waits.append(story_of("t-9", seen).waits_for)
     assert waits == ["researcher", None, None, "researcher", None]
+
+
+def test_one_attempt_is_not_told_as_several() -> None:
+    for count, said in ((1, ", 1 attempt,"), (3, ", 3 attempts,")):
+        outcome = record("TaskOutcome", task_id=REVIEW, attempts=count, quality=0.5)
+        assert said in story_of(REVIEW, [record("TaskSubmitted"), outcome]).entries[-1].title

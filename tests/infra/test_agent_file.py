@@ -2,7 +2,9 @@
 
 import pytest
 
-from infra.agent_file import FIELDS, SHIPPED, BadAgentFile, load, parse
+from infra.agent_file import FORM, SHIPPED
+from infra.folders import load
+from infra.front_matter import BadFile
 from schemas.codec import decode_as, encode
 
 FULL = """---
@@ -36,7 +38,7 @@ def write(tmp_path):
 
 
 def test_a_file_says_everything(write):
-    agent = parse(write(FULL))
+    agent = FORM.parse(write(FULL))
     assert agent == {
         "agent_id": "lawyer",
         "description": "Checks contracts.",
@@ -57,17 +59,17 @@ def test_a_file_says_everything(write):
 
 
 def test_little_is_needed(write):
-    agent = parse(write("---\ndescription: Helps.\n---\nHelp."))
+    agent = FORM.parse(write("---\ndescription: Helps.\n---\nHelp."))
     assert (agent["role"], agent["runner"], agent["instances"], agent["model"]) == ("standard", "auto", 1, None)
     assert (agent["keywords"], agent["max_tokens"]) == ([], 0)
 
 
 def test_windows_files_are_files_too(write):
-    assert parse(write("\ufeff" + FULL.replace("\n", "\r\n")))["instances"] == 3
+    assert FORM.parse(write("\ufeff" + FULL.replace("\n", "\r\n")))["instances"] == 3
 
 
 def test_an_external_agent_needs_no_prompt(write):
-    assert parse(write("---\ndescription: Elsewhere.\nrunner: external\n---\n"))["prompt"] == ""
+    assert FORM.parse(write("---\ndescription: Elsewhere.\nrunner: external\n---\n"))["prompt"] == ""
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,8 @@ def test_an_external_agent_needs_no_prompt(write):
 )
 def test_a_mistake_is_told_with_its_line(write, text, line, says):
     path = write(text)
-    with pytest.raises(BadAgentFile) as told:
-        parse(path)
+    with pytest.raises(BadFile) as told:
+        FORM.parse(path)
     assert str(told.value).startswith(f"{path}:{line}:")
     assert says in str(told.value)
 
@@ -123,16 +125,16 @@ def test_a_mistake_is_told_with_its_line(write, text, line, says):
     ],
 )
 def test_a_file_that_cannot_be_an_agent_is_told(write, text, name, says):
-    with pytest.raises(BadAgentFile, match=says):
-        parse(write(text, name))
+    with pytest.raises(BadFile, match=says):
+        FORM.parse(write(text, name))
 
 
 def test_all_bad_files_are_told_at_once(write, tmp_path):
     write("x", "a.md")
     write(FULL, "b.md")
     write("y", "c.md")
-    with pytest.raises(BadAgentFile) as told:
-        load(tmp_path, tmp_path / "nowhere")
+    with pytest.raises(BadFile) as told:
+        load(FORM, tmp_path, tmp_path / "nowhere")
     assert [line.rpartition("/")[2].split(":")[0] for line in str(told.value).splitlines()] == [
         "a.md",
         "c.md",
@@ -142,13 +144,13 @@ def test_all_bad_files_are_told_at_once(write, tmp_path):
 
 def test_a_later_folder_replaces_agents(write, tmp_path):
     write(FULL, "generalist.md")
-    agents = load(SHIPPED, tmp_path)
+    agents = load(FORM, SHIPPED, tmp_path)
     assert agents["generalist"]["description"] == "Checks contracts."
     assert set(agents) == {path.stem for path in SHIPPED.glob("*.md")}
 
 
 def test_shipped_agents_cover_the_work_there_is():
-    agents = load(SHIPPED)
+    agents = load(FORM, SHIPPED)
     capabilities = {capability for agent in agents.values() for capability in agent["capabilities"]}
     assert {"code_generation", "code_review", "test_run", "documentation", "research", "light"} <= capabilities
     for agent in agents.values():
@@ -158,4 +160,4 @@ def test_shipped_agents_cover_the_work_there_is():
 
 
 def test_the_accepted_names_are_fields_of_the_event():
-    assert set(FIELDS) <= set(load(SHIPPED)["generalist"])
+    assert set(FORM.fields) <= set(load(FORM, SHIPPED)["generalist"])

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio as redis
 
 from infra.budget import Budget, Busy, CapReached, Reservation, StoreDown
+from infra.overloaded import AVOIDED_S, Overloaded
 from infra.settings import Settings
 from infra.stack import redis_server
 from tests.support.running import running_part, settings_in
@@ -180,3 +181,23 @@ async def test_without_redis_nothing_is_booked(hosts: Hosts, monkeypatch: pytest
     with pytest.raises(StoreDown) as down:
         await budget.reserve("m", 1, 1, 1)
     assert "password" not in str(down.value)
+
+
+async def test_a_model_that_was_paused_is_avoided_for_a_while_by_those_who_choose_one(hosts: Hosts) -> None:
+    overloaded = Overloaded(hosts.settings, lambda: ["claude-x", "claude-y"])
+    overloaded.look(0.0)
+    assert overloaded.names == set()
+    await hosts.host().pause("claude-x", 0.001)
+    overloaded.look(1.0)
+    assert overloaded.names == {"claude-x"}
+    await asyncio.sleep(1.1)  # the pause is over, and gone from Redis
+    overloaded.look(AVOIDED_S)
+    assert overloaded.names == {"claude-x"}
+    overloaded.look(AVOIDED_S + 2.0)
+    assert overloaded.names == set()
+
+
+def test_without_redis_no_model_is_avoided() -> None:
+    overloaded = Overloaded(Settings(redis_url="redis://127.0.0.1:1/0"), lambda: ["claude-x"])
+    overloaded.look(0.0)
+    assert overloaded.names == set()

@@ -26,14 +26,24 @@ from tests.support.running import settings_in
 
 def test_outside_servers_are_not_started() -> None:
     outside = Settings(kafka_bootstrap="a:1", redis_url="redis://b", clickhouse_url="http://c:1", routers=2)
-    ours = ["router-0", "router-1", "dispatcher-0", "executor-0", "sink-0", "judge-0", "gateway-0"]
+    ours = [
+        "router-0",
+        "router-1",
+        "dispatcher-0",
+        "executor-0",
+        "sink-0",
+        "judge-0",
+        "gateway-0",
+        "joiner-0",
+        "scorer-0",
+    ]
     assert plan.names(outside) == ours
 
 
 def test_without_a_sink_there_is_no_warehouse_and_without_a_gateway_no_page() -> None:
     bare = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
-    assert plan.names(Settings(sinks=0, gateways=0)) == bare
-    assert plan.names(Settings(sinks=0, gateways=2)) == [*bare, "gateway-0", "gateway-1"]
+    assert plan.names(Settings(sinks=0, gateways=0, joiners=0, scorers=0)) == bare
+    assert plan.names(Settings(sinks=0, gateways=2, joiners=0, scorers=0)) == [*bare, "gateway-0", "gateway-1"]
 
 
 def test_each_gateway_has_the_port_after_the_one_before(tmp_path: Path) -> None:

@@ -89,5 +89,7 @@ def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settin
         "sink-0",
         "judge-0",
         "gateway-0",
+        "joiner-0",
+        "scorer-0",
     ]
     assert not stack.down(settings)

@@ -22,7 +22,6 @@ NOON = (int(time.time()) - 86_400) * 1000
 """When the first event came [ms]."""
 VIEWS = {
     "task": "*",
-    "routing_training_data": "*",
     "task_queue": "*",
     "orchestrator_state": "orchestrator_id, current_load, session_ids",
 }

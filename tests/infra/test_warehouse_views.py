@@ -83,13 +83,31 @@ def test_a_task_without_an_outcome_is_open_and_has_no_figures(filled):
     assert {task[name] for name in ("agent_id", "wait_ms", "response_ms", "attempts", "quality", "cost_usd")} == {None}
 
 
-def test_training_data_holds_the_choice_and_what_came_of_it(filled):
-    choice = one(filled, "SELECT * FROM routing_training_data")
+def test_training_data_holds_the_newest_sample_of_a_task(filled):
+    choice = one(filled, f"SELECT * FROM routing_training_data WHERE id = '{REVIEW}'")
     assert (choice["id"], choice["selected_agent_id"], choice["result_status"]) == (REVIEW, "code-reviewer", "success")
     assert json.loads(choice["candidate_scores"]) == {"code-reviewer": 0.82, "code-writer": 0.29}
     assert json.loads(choice["task_features"])["skill"] == "code_review"
-    assert json.loads(choice["agent_features"])["role"] == "primary"
-    assert (choice["task_embedding"], choice["user_feedback"], choice["actual_score"]) == ([], None, 0.4)
+    about_agent = json.loads(choice["agent_features"])
+    assert (about_agent["role"], about_agent["past_success_rate"]) == ("primary", 0.92)
+    assert (choice["task_embedding"], choice["user_feedback"], choice["actual_score"]) == ([], "positive", 1.0)
+    other = one(filled, f"SELECT * FROM routing_training_data WHERE id != '{REVIEW}'")
+    assert (other["result_status"], other["user_feedback"], other["actual_score"]) == ("failure", None, 0.0)
+
+
+def test_training_data_counts_the_newest_revision_and_says_whether_a_model_saw_it(tmp_path):
+    session = {"session_id": "s", "tenant_id": "t"}
+    with running_warehouse(tmp_path) as settings, Asker(settings) as asker:
+        events = [("TaskSubmitted", example("TaskSubmitted", 1, task_id=name, **session)) for name in "ab"]
+        for name, revision, label in (("a", 1, 1.0), ("a", 0, 0.5), ("b", 0, 0.5), ("a", 2, 0.0)):
+            sample = example("TrainingSample", 1, task_id=name, revision=revision, label=label, **session)
+            events.append(("TrainingSample", sample))
+        store(settings, events)
+        last = one(asker, "SELECT _partition AS part, _offset AS place FROM training_sample WHERE revision = 2")
+        span = {"partition": last["part"], "from_offset": last["place"], "to_offset": last["place"] + 1}
+        store(settings, [("RoutingModel", example("RoutingModel", ranges=[span]))])
+        found = rows(asker, "SELECT id, actual_score, used_for_training FROM routing_training_data ORDER BY id")
+    assert [tuple(row.values()) for row in found] == [("a", 0.0, True), ("b", 0.5, False)]
 
 
 def test_the_queue_speaks_the_words_of_the_design(filled):

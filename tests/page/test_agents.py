@@ -98,6 +98,22 @@ def test_an_agent_is_defined_from_the_template_and_removed_again(visit: Visit, s
     assert "page-made" not in [one["agent_id"] for one in agents(site)]
 
 
+def test_what_a_file_defines_says_why_it_cannot_be_removed_and_its_tasks_tell_waits_and_runs_apart(
+    visit: Visit, site: Site
+) -> None:
+    page = visit.page
+    site.ended(site.submit("Review the search module", agent_id="code-reviewer"))
+    page.goto("/agents/code-reviewer")
+    expect(page.get_by_role("button", name="Remove")).to_be_disabled()
+    expect(page.locator("#why-stays")).to_contain_text("is defined by a file")
+    headings = page.get_by_role("table", name="Newest tasks").get_by_role("columnheader")
+    expect(headings).to_have_text(["Handed in", "State", "Task", "Waited", "Took", "Cost"])
+    page.goto("/agents/nobody-of-this-name")
+    expect(page.locator(".failure")).to_contain_text("There is no agent of this name")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    visit.forget_complaints()
+
+
 def test_who_may_only_look_sees_no_prompt_and_no_button(visit: Visit, site: Site) -> None:
     page = visit.page
     visit.let_in(site.token(role="viewer"))
@@ -117,3 +133,28 @@ def test_who_may_only_look_sees_no_prompt_and_no_button(visit: Visit, site: Site
 
 def agents(site: Site) -> list[dict[str, Any]]:
     return list(site.caller().get("/api/agents")["agents"])
+
+
+def test_a_skill_is_defined_changed_and_removed_and_tells_the_model_it_is_given(visit: Visit, site: Site) -> None:
+    page = visit.page
+    page.goto("/agents?show=skills")
+    review = page.get_by_role("row").filter(has=page.get_by_role("link", name="code_review", exact=True))
+    expect(review).to_contain_text("claude-opus-5-5")
+    expect(review).to_contain_text("code-reviewer")
+    assert visit.grave_findings() == []
+    page.get_by_role("link", name="New skill").click()
+    page.get_by_label("Its name").fill("covenant_check")
+    file = page.get_by_label("Definition: front matter")
+    file.fill(file.input_value().replace("cost_weight: 0.3", "cost_weight: much"))
+    expect(page.locator(".editor .said")).to_contain_text("Line 8")
+    file.fill(file.input_value().replace("cost_weight: much", "cost_weight: 1"))
+    expect(page.locator(".side")).to_contain_text("quality counts 0.7 and cost 1: the cheaper model")
+    page.get_by_role("button", name="Define skill").click()
+    page.get_by_role("dialog").get_by_role("button", name="Define covenant_check").click()
+    expect(page.locator(".tile").first).to_contain_text("claude-haiku-5-5")
+    expect(page.locator(".tile").nth(1)).to_contain_text("nobody")
+    assert visit.grave_findings() == []
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove covenant_check").click()
+    expect(page).to_have_url(re.compile("/agents.show=skills$"))
+    assert "covenant_check" not in [one["skill"] for one in site.caller().get("/api/skills")["skills"]]

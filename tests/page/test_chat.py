@@ -58,8 +58,25 @@ def test_stop_keeps_what_was_written_and_the_same_can_be_asked_again(page: Page)
     ended(turn, "cancelled")
     expect(turn.locator(".answer")).to_contain_text("Here is")
     expect(turn.locator(".note")).to_have_text("Stopped here.")
+    expect(turn.get_by_role("button", name="A good answer")).to_be_hidden()  # there is none
     turn.get_by_role("button", name="Ask the same again").click()
     expect(page.locator("article.turn[data-task]")).to_have_count(2)
+    page.get_by_role("button", name="Stop the answer").click()
+    ended(page.locator("article.turn[data-task]").nth(1), "cancelled")
+
+
+def test_each_of_two_open_answers_has_its_own_stop_and_the_stop_of_all_says_so(page: Page) -> None:
+    page.goto("/chat")
+    turns = page.locator("article.turn[data-task]")
+    for n in range(2):
+        say(page, f"[[slow]] Write a long story number {n}" + 40 * " for somebody")
+        expect(turns).to_have_count(n + 1)
+    expect(page.get_by_role("button", name="Stop all 2 answers")).to_be_visible()
+    turns.nth(0).get_by_role("button", name="Stop", exact=True).click()
+    ended(turns.nth(0), "cancelled")
+    expect(turns.nth(1)).to_have_attribute("data-state", "open")
+    page.get_by_role("button", name="Stop the answer").click()
+    ended(turns.nth(1), "cancelled")
 
 
 def test_another_tab_shows_the_same_and_hears_what_people_think_of_it(

@@ -49,17 +49,41 @@ def test_a_refusal_stands_beside_the_field_it_is_about_and_the_draft_is_made_onc
 
 def test_the_forecast_follows_what_is_typed(visit: Visit, site: Site) -> None:
     page = visit.page
-    site.ended(site.submit("Summarise the incident"))
+    for text in ("Summarise the incident", "Summarise the other incident"):
+        site.ended(site.submit(text))
     page.goto("/experiments?new")
     page.get_by_label("Unit").select_option("task")
     page.get_by_label("Metrics").fill("completed:binary")
     forecast = page.get_by_role("region", name="What it will be able to tell")
     expect(forecast).to_contain_text("Change worth finding [points]")
+    expect(forecast).to_contain_text("No forecast yet: arm b has no value")
+    page.get_by_label("Value of arm b").fill("300")
     forecast.get_by_label("Change worth finding").fill("3")
     expect(forecast.locator(".answers > *").first).to_be_visible()
+    page.get_by_label("Metrics").fill("completion_ms:mean:lower")
+    expect(forecast.locator(".answers .loud")).to_contain_text("type how many tasks come in a day")
+    forecast.get_by_label("Tasks a day").fill("5000")
+    expect(forecast.locator(".answers .loud")).to_contain_text("tasks: what the metric is may be quite")
     assert visit.grave_findings() == []
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_forecast_says_when_it_is_a_guess_and_is_never_all_sure(page: Page) -> None:
+    said = page.evaluate("""async () => {
+      const { chance, guessed } = await import("/views/experiments-plan.js");
+      const seen = (hours, units) => ({ from_at: 0, to_at: hours * 3.6e9, units, units_a_day: 9 });
+      return {
+        chances: [0.8, 0.9999, 1, 0.0001].map(chance),
+        guesses: [[1, 40], [1, 4000], [48, 40], [48, 4000]].map((one) => guessed(seen(...one), "session", false)),
+        typed: guessed(seen(1, 4000), "session", true),
+      };
+    }""")
+    assert said["chances"] == ["80 % of the time", *[">99 % of the time"] * 2, "<1 % of the time"]
+    assert "from no more than 1 h and 40 sessions: type how many sessions" in said["guesses"][0]
+    assert "from no more than 1 h: type how many sessions" in said["guesses"][1]
+    assert "from no more than 40 sessions: what the metric is" in said["guesses"][2]
+    assert (said["guesses"][3], said["typed"]) == ("", "")
 
 
 def test_each_step_of_a_life_names_its_effect_first(visit: Visit, site: Site) -> None:
@@ -139,3 +163,50 @@ def test_figures_are_written_as_the_metric_asks(page: Page) -> None:
     assert said["time"] == ["2.3 s", "−2.1 s and −685 ms"]
     assert said["judged"] == ["worse", "better", "unclear", "unclear"]
     assert said["fields"] == ["name", "arms", None]
+
+
+def test_below_the_least_number_of_units_it_is_too_early_and_no_interval_is_shown(page: Page) -> None:
+    why = "The smallest arm has 5 units, and a verdict takes at least 50: extend it."
+    said = page.evaluate(
+        """async (why) => {
+      const s = await import("/views/experiments-said.js");
+      const { effects } = await import("/views/experiments-figures.js");
+      const { awaited, saidOf } = await import("/views/experiments-parts.js");
+      const metrics = ["completion_ms:mean:lower"];
+      const one = { control: "control", arms: [{ name: "control" }, { name: "b" }], unit: "session", metrics,
+        started_at: 1, layer: "default" };
+      const wide = [-1.2e13, 1.2e13];
+      const arm = (n, more = {}) => ({ n, mean: 2000, effect: null, ...more });
+      const beside = { effect: -300, cs_adjusted: wide, p_always_valid_adjusted: 1 };
+      const report = (n, reasons) => ({ mode: "sequential", verdict: "no difference shown", winner: null, reasons,
+        srm: { counts: { control: n, b: n } }, metrics: { completion_ms: { control: arm(n), b: arm(n, beside) } } });
+      const verdict = { verdict: "no difference shown", winner: null, reasons: [why], to_at: 1.795e15, rows: 77,
+        figures: [{ metric: "completion_ms", arm: "control", units: 5, value: 2000, effect: null },
+          { metric: "completion_ms", arm: "b", units: 5, value: 1700, effect: -300, low: wide[0], high: wide[1] }] };
+      const least = { completion_ms: 50 };
+      const rows = (n, least) => s.comparisons(one, report(n, [why]), null, least);
+      const known = { completion_ms: { b: { effect: 1, cs: wide } } };
+      const look = (n) => ({ at: 1, n: { control: n, b: n }, metrics: known });
+      const table = effects(one, rows(5, least), null, () => {}, report(5, [why]));
+      document.querySelector("#main").replaceChildren(table);
+      table.style.width = "400px";
+      return {
+        sentences: [s.sentence(one, report(5, [why]), rows(5, least)),
+          s.sentence(one, verdict, s.comparisons(one, null, verdict))],
+        told: table.textContent,
+        enough: rows(60, least)[0].high,
+        first: saidOf(one, verdict, s.comparisons(one, null, verdict), null, { trouble: null }, verdict).textContent,
+        awaited: awaited(verdict),
+        looks: [...s.seen([look(5), look(60)], s.metricOf(metrics[0]), 50).get("b").map((at) => at.units)],
+        broken: table.scrollWidth > table.clientWidth,
+      };
+    }""",
+        why,
+    )
+    assert said["sentences"] == [f"It is too early for a verdict. {why}"] * 2
+    assert "not known yet" in said["told"] and "too few" in said["told"] and " d " not in said["told"]
+    assert said["enough"] == 1.2e13
+    assert said["looks"] == [120]
+    assert said["awaited"] in said["first"] and re.search("of .*; the newest is being computed", said["awaited"])
+    assert "10 sessions" in said["first"] and "task" not in said["first"]
+    assert said["broken"] is False

@@ -135,6 +135,7 @@ def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> No
     assert "writer (85 of 100)" in found(page, {"waiting": 85}, {"waiting": 85})[0]
     assert "more than 9 s" in found(page, {"wait_ms": {"p50": 1, "p90": 2, "p99": 9000}})[0]
     assert "the router does not work" in found(page, {"ended_per_s": 0, "running": 0})[0]
+    assert any("1 waits" in one for one in found(page, {"ended_per_s": 0, "running": 0, "waiting": 1}))
     assert "is spent" in found(page, {"cost_usd_micros_today": 9}, cap=10)[0]
     assert "hears nothing from Kafka" in found(page, {}, live={"state": "stale", "since": 0})[0]
 

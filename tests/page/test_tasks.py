@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from gateway.listing import WENT_WRONG
 from gateway.server.keys import task_id_of
 from tests.support.site import Site, Visit
 
@@ -118,6 +119,13 @@ def test_filters_keys_and_what_is_open_are_in_the_address(page: Page, site: Site
     expect(rows(page)).to_have_count(1)
     page.go_back()
     expect(page).to_have_url(re.compile("/tasks$"))
+    page.get_by_role("link", name="Went wrong").click()
+    expect(page).to_have_url(re.compile(r"/tasks\?state=went_wrong$"))
+    bad = """async () => {
+      const { ENDED, matches } = await import("/views/tasks-filter.js");
+      return ENDED.filter((state) => matches({ state: "went_wrong" }, { state }, 0));
+    }"""
+    assert set(page.evaluate(bad)) == set(WENT_WRONG)
 
 
 def test_several_tasks_are_done_again_after_a_question_that_names_how_many(page: Page, site: Site) -> None:
@@ -129,6 +137,7 @@ def test_several_tasks_are_done_again_after_a_question_that_names_how_many(page:
     rows(page).nth(1).get_by_role("checkbox").click()
     page.get_by_role("button", name="Redo 2 ended").click()
     expect(page.get_by_role("dialog")).to_contain_text("Hand in 2 tasks again")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("button", name="Redo 2 tasks").click()
     page.mouse.move(5, 5)
     expect(rows(page)).to_have_count(5)

@@ -3,6 +3,8 @@
 import pytest
 
 from schemas.codec import decode_as
+from tests.support.records import as_version
+from tests.support.samples import DECIDED
 from tests.support.world import SECOND, World, decision, heartbeat, result, submission
 
 
@@ -358,3 +360,27 @@ def test_what_a_pool_has_done_survives_a_crash():
     world.do("heartbeat", heartbeat(world.now))
     world.wait(2)
     assert [(p["completed"], p["instances"]) for p in world.of_pools()[told:]] == [(1, 2)]
+
+
+def test_what_was_known_at_the_decision_reaches_assignment_and_outcome_also_over_a_crash():
+    world = World()
+    world.do("decision", decision(submission("a"), decided=DECIDED, model="claude-haiku-4-5"))
+    world.crash()
+    world.do("heartbeat", heartbeat(world.now))
+    [run] = world.runs("a")
+    world.crash()
+    world.do("result", result(run))
+    [outcome] = world.outcomes("a")
+    assert (run["model"], outcome["decided"]) == ("claude-haiku-4-5", DECIDED)
+
+
+def test_a_record_from_before_choices_were_kept_is_a_task_like_any_other():
+    world = World()
+    world.do("decision", decision(submission("a"), decided=DECIDED, model="claude-haiku-4-5"))
+    old = {name: value for name, value in world.log["a"].items() if name not in ("decided", "model")}
+    world.log["a"] = decode_as("DispatchRecord", as_version("DispatchRecord", 2, old))
+    world.crash()
+    world.do("heartbeat", heartbeat(world.now))
+    [run] = world.runs("a")
+    world.do("result", result(run))
+    assert (run["model"], world.outcomes("a")[0]["decided"]) == (None, None)

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.agent_file import SHIPPED, load
+from infra.agent_file import FORM, SHIPPED
+from infra.folders import load
 from processors.admission import Limits
 from processors.features import SKILL_WORDS
 from processors.routing import CANDIDATES_MAX, Index
-from processors.suitability import experience
+from processors.standing import experience
 from tests.support.agents import agent, pool, registry, task
 
 LIMITS = Limits()
-SHIPPED_AGENTS = load(SHIPPED)
+SHIPPED_AGENTS = load(FORM, SHIPPED)
 SHIPPED_INDEX = Index(SHIPPED_AGENTS, LIMITS)
 
 
@@ -195,7 +196,7 @@ def test_the_agent_in_the_document_gets_the_work_that_the_document_says(tmp_path
     document = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
     example = document.split("```markdown\n", 1)[1].split("```", 1)[0]
     (tmp_path / "translator.md").write_text(example, encoding="utf-8")
-    index = Index(load(SHIPPED, tmp_path), LIMITS)
+    index = Index(load(FORM, SHIPPED, tmp_path), LIMITS)
     assert "Translate this document into Japanese" in document
     assert index.route(task("Translate this document into Japanese"), {}).agent_id == "translator"
     for kind in SKILL_WORDS:
@@ -409,7 +410,7 @@ def test_any_choice_is_sound(agents, statuses, asked, random):
 
     assert 0 <= choice.complexity <= 1
     assert 0 <= choice.confidence <= 1
-    assert choice.propensity == 1
+    assert 0 < choice.propensity <= 1
     assert choice.reason
     scores = [c["score"] for c in choice.candidates]
     assert all(0 <= score <= 1 for score in scores)

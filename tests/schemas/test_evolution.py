@@ -36,10 +36,10 @@ def test_one_command_adds_a_version(folder, capsys):
     assert main(["--folder", str(folder), "add", "TaskOutcome", "--field", json.dumps(ZONE)]) == 0
     after = entries(folder)
     assert after[:-1] == before
-    assert (after[-1].event, after[-1].version, after[-1].id) == ("TaskOutcome", 2, len(before) + 1)
+    assert (after[-1].event, after[-1].version, after[-1].id) == ("TaskOutcome", 3, len(before) + 1)
     assert "zone: str | None" in (folder / "events.py").read_text(encoding="utf-8")
     assert check(folder) == []
-    assert "2.avsc" in capsys.readouterr().out
+    assert "3.avsc" in capsys.readouterr().out
 
 
 def test_the_module_runs_as_a_command(folder):
@@ -57,7 +57,7 @@ def test_old_and_new_services_read_each_other(folder):
     old = Codec(folder)
     add(folder, "TaskOutcome", [ZONE], [])
     new = Codec(folder)
-    value = examples("task_outcome", 1, folder)[0]
+    value = examples("task_outcome", 2, folder)[0]
     assert new.decode(old.encode("TaskOutcome", value)) == ("TaskOutcome", value | {"zone": None})
     assert Codec(folder).decode(new.encode("TaskOutcome", value | {"zone": "a"}))[1]["zone"] == "a"
 
@@ -112,7 +112,7 @@ def test_a_version_layout_may_change(folder):
 
 
 def test_a_version_outside_the_registry_is_noticed(folder):
-    shutil.copy(folder / "events/task_outcome/1.avsc", folder / "events/task_outcome/2.avsc")
+    shutil.copy(folder / "events/task_outcome/2.avsc", folder / "events/task_outcome/3.avsc")
     assert any("not in registry.json" in problem for problem in check(folder))
 
 

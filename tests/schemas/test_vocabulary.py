@@ -12,7 +12,19 @@ from schemas.topics import TOPICS
 FOLDER = example_files.FOLDER
 ROWS = entries(FOLDER)
 EVENTS = sorted({row.event for row in ROWS})
-SERVICES = {"judge", "outside", "cli", "gateway", "supervisor", "router", "dispatcher", "executor", "sink"}
+SERVICES = {
+    "outside",
+    "cli",
+    "gateway",
+    "supervisor",
+    "router",
+    "dispatcher",
+    "executor",
+    "sink",
+    "judge",
+    "joiner",
+    "scorer",
+}
 """Who may stand in topics.yaml; a list, so that a typing error is no new service."""
 
 

@@ -5,26 +5,23 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from processors.admission import TASK_BYTES_MAX, Limits
+from infra.settings import DEFAULTS
+from processors.admission import TASK_BYTES_MAX
+from processors.learning.learned import Made
 from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import Experiment
-from streams.router import LOG, RouteDesk, Rules
+from streams.promoted import Promoted
+from streams.router import LOG, RouteDesk, Routing
 from tests.support.agents import agent
+from tests.support.experiments import running
+from tests.support.opinions import Alike, ByFirstWord, promoted_record
+from tests.support.registries import Known
 from tests.support.world import submission
 
 
-class Known:
-    """What a registry knows."""
-
-    def __init__(self, *experiments: Experiment) -> None:
-        self.agents = {"writer": agent("writer", fallback=True)}
-        self.pools: dict[str, Any] = {}
-        self.version = 1
-        self.experiments = {experiment["experiment"]: experiment for experiment in experiments}
-
-
-def desk(remembered_max: int = 10, known: Known | None = None) -> RouteDesk:
-    return RouteDesk(Rules(known or Known(), Limits()), remembered_max)  # type: ignore[arg-type]
+def desk(remembered_max: int = 10, known: Known | None = None, promoted: Promoted | None = None) -> RouteDesk:
+    known = known or Known(agent("writer", fallback=True))
+    router = Routing(known, DEFAULTS, promoted or Promoted(known, ByFirstWord))  # type: ignore[arg-type]
+    return RouteDesk(router, remembered_max)
 
 
 def submit(target: RouteDesk, task_id: str, **over: Any) -> list[Any]:
@@ -70,3 +67,43 @@ def test_a_task_too_large_to_travel_is_refused_with_enough_of_it_for_an_outcome(
 def test_an_id_that_cannot_be_kept_is_set_aside(task_id):
     with pytest.raises(BadMessage):
         submit(desk(), task_id)
+
+
+def test_the_arm_of_an_experiment_says_which_router_decides_its_tasks():
+    agents = (agent("a", "code_review", description="Tax"), agent("b", "code_review", description="Review"))
+    arms = [
+        {"name": "control", "value": "hybrid", "share": 5000, "stopped": False},
+        {"name": "plain", "value": "rules", "share": 5000, "stopped": False},
+    ]
+    known = Known(
+        *agents, experiments=(running("routers", parameter="routing", layer="routing", arms=arms, unit="task"),)
+    )
+    known.models = {"alike-1": promoted_record("alike-1")}
+    promoted = Promoted(known, ByFirstWord, lambda record, embedder: Made(record["name"], Alike(), None))
+    promoted.look()
+    target = desk(1000, known, promoted)
+    by_arm: dict[str, set[tuple[str, str]]] = {"control": set(), "plain": set()}
+    for number in range(60):
+        [decision, _] = submit(target, f"t-{number}", text="Review this")
+        event = decode_as("RoutingDecision", decision.value)
+        by_arm[event["exposures"][0]["arm"]].add((event["agent_id"], event["router"]))
+        assert event["settings"] == [
+            {"name": "routing", "value": arms[event["exposures"][0]["arm"] == "plain"]["value"]}
+        ]
+        exploration = next(step for step in event["steps"] if step["step"] == "exploration")
+        assert exploration["result"] == "no"  # neither arm is blurred by tries
+    assert by_arm == {"control": {("b", "hybrid/1")}, "plain": {("a", "rules/2"), ("b", "rules/2")}}
+
+
+def test_a_decision_carries_its_steps_and_what_the_other_router_would_have_chosen():
+    agents = (agent("a", "code_review", description="Tax"), agent("b", "code_review", description="Review"))
+    known = Known(*agents)
+    known.models = {"alike-1": promoted_record("alike-1")}
+    promoted = Promoted(known, ByFirstWord, lambda record, embedder: Made(record["name"], Alike(), None))
+    promoted.look()
+    [decision, _] = submit(desk(10, known, promoted), "t-1", text="Review this", priority=1)
+    event = decode_as("RoutingDecision", decision.value)
+    assert (event["agent_id"], event["decided"]["scorer"]) == ("b", "alike-1")
+    assert event["decided"]["expected"] == pytest.approx(event["candidates"][0]["learned"], abs=1e-4)
+    assert [step["step"] for step in event["steps"]][-1] == "agent"
+    assert event["alternative"] in ("a", "b")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.events import AgentDefinition, PoolStatus, TaskSubmitted
+from schemas.events import AgentDefinition, PoolStatus, SkillDefinition, TaskSubmitted
 from tests.support.world import submission
 
 
@@ -20,6 +20,22 @@ def agent(agent_id: str, *capabilities: str, **over: Any) -> AgentDefinition:
         "max_tokens": 1024,
         "instances": 2,
         "prompt": "Do it.",
+        "removed": False,
+        "updated_at": 0,
+    } | over
+
+
+def skill(name: str, **over: Any) -> SkillDefinition:
+    return {  # type: ignore[return-value]
+        "skill": name,
+        "description": name,
+        "category": "",
+        "words": [],
+        "capabilities": [],
+        "preferred": [],
+        "fallback": [],
+        "cost_weight": 0.3,
+        "performance_weight": 0.7,
         "removed": False,
         "updated_at": 0,
     } | over

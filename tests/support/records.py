@@ -1,9 +1,13 @@
 """Records as a consumer hands them out, made without a broker."""
 
 import time
+from io import BytesIO
 from typing import Any
 
-from schemas.codec import encode
+from fastavro import parse_schema, schemaless_writer
+
+from schemas.codec import FOLDER, encode
+from schemas.evolution import entries, schema_of
 
 
 class Record:
@@ -21,3 +25,11 @@ def decided(offset: int, task_id: str = "t", partition: int = 0) -> Record:
     """A record of the smallest event there is."""
     value = encode("TaskDecided", {"task_id": task_id, "at": 1_790_000_000_000_000})
     return Record("routing.log", partition, offset, value)
+
+
+def as_version(event: str, version: int, value: dict[str, Any]) -> bytes:
+    """A message as a service wrote it that knew this version."""
+    entry = next(entry for entry in entries(FOLDER) if (entry.event, entry.version) == (event, version))
+    body = BytesIO()
+    schemaless_writer(body, parse_schema(schema_of(FOLDER, entry), {}), value)
+    return b"\x00" + entry.id.to_bytes(4, "big") + body.getvalue()

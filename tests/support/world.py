@@ -54,6 +54,10 @@ def decision(task: dict[str, Any], pool: str = "writer", **over: Any) -> dict[st
         "refusal": None,
         "exposures": [],
         "settings": [],
+        "decided": None,
+        "model": None,
+        "steps": [],
+        "alternative": None,
         "task": encode("TaskSubmitted", task),
     } | over
 

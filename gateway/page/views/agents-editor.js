@@ -1,19 +1,21 @@
 /**
- * An editor for the file of an agent: lines with numbers, problems marked beside them while typing, and nothing lost
- * when somebody leaves before saving. What the text means is told to whoever asked for it.
+ * An editor for the file of a definition: lines with numbers, problems marked beside them while typing, and nothing
+ * lost when somebody leaves before saving. What the text means is told to whoever asked for it.
  */
 
 import { post } from "../api.js";
 import { fill, h, paced, say } from "../dom.js";
 
 const STILL_MS = 250; // after the last key, before the text is checked
-const KEPT = "headway.agent.";
+const KEPT = "headway.";
 
 /**
- * `saved`: the text as the line has it. `oncheck({ definition, problems, text, dirty })` is called after each check.
+ * `sort`: what is defined, as the workshop knows it; `nameOf()` gives its name, if it has one. `saved`: the text as the
+ * line has it. `oncheck({ definition, problems, text, dirty })` is called after each check.
  * Gives { element, text(), saved(text), discard(), focus(), leave() }.
  */
-export function editor({ agentId, saved, keptAs, oncheck }) {
+export function editor({ sort, nameOf, saved, keptAs: name, oncheck }) {
+  const keptAs = `${sort.what}.${name}`;
   let stored = saved;
   let typing = 0;
   let asking = null;
@@ -23,7 +25,7 @@ export function editor({ agentId, saved, keptAs, oncheck }) {
     name: "markdown",
     spellcheck: "false",
     autocapitalize: "off",
-    "aria-label": "Definition: front matter and prompt, as Markdown",
+    "aria-label": `Definition: front matter and ${sort.text}, as Markdown`,
     "aria-describedby": "file-problem",
     oninput: typed,
   });
@@ -62,10 +64,10 @@ export function editor({ agentId, saved, keptAs, oncheck }) {
     asking = new AbortController();
     const text = area.value;
     try {
-      const id = agentId();
+      const id = nameOf();
       const answer = await post(
-        "/api/agents/check",
-        { markdown: text, ...(id && { agent_id: id }) },
+        `${sort.base}/check`,
+        { markdown: text, ...(id && { [sort.key]: id }) },
         { signal: asking.signal },
       );
       tell(answer.problems);

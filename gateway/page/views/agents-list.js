@@ -13,7 +13,7 @@ const REORDER_MS = 5000;
 const TYPING_MS = 300;
 
 export async function everyone(context, query) {
-  const state = { agents: [], fits: null, at: 0, order: [], query };
+  const state = { agents: [], skills: [], fits: null, at: 0, order: [], query };
   const sum = h("p", { class: "quiet sum", role: "status" });
   const body = h("div");
   const again = () => reorder();
@@ -23,8 +23,13 @@ export async function everyone(context, query) {
   const ground = skills();
   const bar = barOf(context, query);
   const draw = paced(paint);
-  state.agents = (await get("/api/agents")).agents;
+  await read();
   await look(query);
+
+  async function read() {
+    const [{ agents }, { skills: defined }] = await Promise.all([get("/api/agents"), get("/api/skills")]);
+    Object.assign(state, { agents, skills: defined });
+  }
 
   function paint() {
     say(sum, told(state.agents));
@@ -41,8 +46,8 @@ export async function everyone(context, query) {
         `failed ${state.failed.message}`,
         failure("Nobody could be looked for.", state.failed, () => look(state.query)),
       ];
-    if (!state.agents.length) return ["nobody", nobody(context.me)];
-    if (state.query.show === "skills") return ["skills", ground.show(skillsOf(state.agents))];
+    if (state.query.show !== "skills" && !state.agents.length) return ["nobody", nobody(context.me)];
+    if (state.query.show === "skills") return ["skills", ground.show(skillsOf(state.agents, state.skills))];
     if (state.fits && !state.fits.length) return ["no fit", empty("No agent has anything in common with these words.")];
     list.show(inOrder(), state.fits);
     understood.hidden = !state.understood;
@@ -101,7 +106,7 @@ export async function everyone(context, query) {
   const timer = setInterval(async () => {
     if (document.hidden) return;
     try {
-      state.agents = (await get("/api/agents")).agents;
+      await read();
       draw();
     } catch {
       // The lamp tells; what is shown stays.
@@ -148,7 +153,7 @@ function barOf(context, first) {
       name === "agents" ? "Agents" : "Skills",
     ),
   );
-  const add = context.me.role === "admin" && h("a", { class: "button primary", href: "/agents?new" }, "New agent");
+  const add = h("a", { class: "button primary", hidden: context.me.role !== "admin" });
   const form = h("form", { class: "find", role: "search", onsubmit: (event) => event.preventDefault() }, input);
   const element = h(
     "div",
@@ -171,6 +176,8 @@ function barOf(context, first) {
     sort.value = query.sort in SORTS ? query.sort : "name";
     sort.disabled = Boolean(query.find);
     sort.hidden = tab === "skills";
+    add.href = tab === "skills" ? "/agents?skill=" : "/agents?new";
+    say(add, tab === "skills" ? "New skill" : "New agent");
   }
   return { element, show, leave: () => clearTimeout(typing) };
 }

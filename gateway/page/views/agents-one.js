@@ -1,28 +1,50 @@
 /** One agent: how it is now, its definition to read or to change, and its newest tasks. Without an id: a new one. */
 
-import { get, put, remove } from "../api.js";
-import { fill, h, paced, say } from "../dom.js";
-import { cost, duration, number, percent } from "../format.js";
-import { empty, sure, tile, toast } from "../ui.js";
-import { editor } from "./agents-editor.js";
+import { get, remove } from "../api.js";
+import { h, paced } from "../dom.js";
+import { cost, count, duration, number, percent } from "../format.js";
+import { empty, removal, sure, tile, toast } from "../ui.js";
 import { sayHealth } from "./agents-rows.js";
 import { NAME, TEMPLATE, changesOf, healthOf, meaningOf, successOf, withPool } from "./agents-said.js";
 import { newest } from "./agents-tasks.js";
+import { anew, workshop } from "./agents-workshop.js";
 
 const at = (id) => `/api/agents/${encodeURIComponent(id)}`;
+
+/** What the workshop has to know of agents. */
+const SORT = {
+  what: "agent",
+  key: "agent_id",
+  text: "prompt",
+  base: "/api/agents",
+  name: {
+    fits: NAME,
+    wrong: "1–63 of a–z, 0–9, - and _, beginning with a letter or figure",
+    like: "contract-checker",
+  },
+  template: TEMPLATE,
+  meaningOf: (definition) => [
+    ...meaningOf(definition),
+    `Its prompt has ${number(definition.prompt.length)} characters.`,
+  ],
+  changesOf,
+  effect: "It works within seconds, and tasks routed from then on may come to it.",
+  address: (id) => `/agents/${encodeURIComponent(id)}`,
+};
 
 export async function one(context, id) {
   context.keys({ Escape: () => context.go("/agents") });
   const admin = context.me.role === "admin";
-  if (id === null) return admin ? anew(context) : { element: empty("Only an admin can define an agent.", back()) };
-  const [{ definition, now }, file] = await Promise.all([
+  if (id === null)
+    return admin ? anew(context, SORT, back()) : { element: empty("Only an admin can define an agent.", back()) };
+  const [{ definition, now, stays }, file] = await Promise.all([
     get(at(id)),
     admin ? get(`${at(id)}/markdown`, { as: "text" }) : null,
   ]);
-  const head = header(context, definition, admin);
+  const head = header(context, definition, admin, stays);
   const board = boardOf(context, id, now);
   const tasks = newest(context, id, board.spent);
-  const defined = admin ? workshop(context, { id, definition, file, gone: head.gone }) : reading(definition);
+  const defined = admin ? workshop(SORT, { id, definition, file }) : reading(definition);
   head.show(now);
   board.onchange = head.show;
   const element = h("div", { class: "stack" }, head.element, board.element, defined.element, tasks.element);
@@ -31,7 +53,7 @@ export async function one(context, id) {
 
 const back = () => h("a", { href: "/agents", class: "back" }, "← Agents");
 
-function header(context, definition, admin) {
+function header(context, definition, admin, stays) {
   const health = h("span", { class: "badge" });
   const id = definition.agent_id;
   async function take() {
@@ -40,7 +62,8 @@ function header(context, definition, admin) {
     if (!(await sure(question, `Remove ${id}`, { danger: true }))) return;
     try {
       const { definition: again, waiting } = await remove(at(id));
-      const left = waiting ? ` ${number(waiting)} tasks wait in its queue: cancel them, or hand them in anew.` : "";
+      const wait = `${count(waiting, "task")} in its queue`;
+      const left = waiting ? ` ${wait}: cancel what waits there, or hand it in anew.` : "";
       toast(again ? `What is shipped as ${id} works again.${left}` : `${id} is removed.${left}`);
       context.go("/agents");
     } catch (error) {
@@ -61,7 +84,7 @@ function header(context, definition, admin) {
       "div",
       { class: "row" },
       h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks"),
-      admin && h("button", { type: "button", class: "danger", onclick: take }, "Remove"),
+      admin && removal(take, stays),
     ),
   );
   return { element, show: (now) => now && sayHealth(health, healthOf(now)) };
@@ -120,165 +143,4 @@ function reading(definition) {
   );
   const prompt = h("p", { class: "quiet" }, "Its prompt is told to admins only.");
   return { element: h("section", { class: "panel" }, h("h2", {}, "What it does"), meaning, prompt) };
-}
-
-/** The editor and, beside it, what the text means and what saving changes. */
-function workshop(context, { id, definition, file }) {
-  let known = definition;
-  const side = sideOf();
-  const save = h("button", { type: "button", class: "primary", disabled: true, onclick: keep }, "Save");
-  const discard = h("button", { type: "button", hidden: true, onclick: () => made.discard() }, "Discard changes");
-  const made = editor({ agentId: () => id, saved: file, keptAs: id, oncheck });
-
-  function oncheck({ definition: meant, problems, dirty }) {
-    save.disabled = !dirty || !meant;
-    discard.hidden = !dirty;
-    side.show(meant, problems, dirty ? changesOf(known, meant ?? known) : []);
-  }
-
-  async function keep() {
-    if (
-      !(await sure(`Save ${id}? Tasks routed from now on use this; those that run go on as they began.`, `Save ${id}`))
-    )
-      return;
-    const text = made.text();
-    save.disabled = true;
-    try {
-      known = await put(at(id), { markdown: text, updated_at: known.updated_at });
-      made.saved(text);
-      toast(`${id} is saved. Tasks routed from now on use it.`);
-    } catch (error) {
-      save.disabled = false;
-      toast(error.message, "bad");
-    }
-  }
-
-  if (made.restored) toast("What you had not saved is here again.", "warn");
-  return { element: frame("Definition", made, side, [discard, save]), leave: made.leave };
-}
-
-function anew(context) {
-  const side = sideOf();
-  const wrong = h("span", { class: "problem", id: "name-problem", role: "status" });
-  const name = h("input", {
-    name: "agent_id",
-    required: true,
-    maxlength: 63,
-    autocomplete: "off",
-    "aria-describedby": "name-problem",
-    placeholder: "contract-checker",
-    oninput: named,
-  });
-  const save = h("button", { type: "button", class: "primary", disabled: true, onclick: keep }, "Define agent");
-  const made = editor({
-    agentId: () => (NAME.test(name.value) ? name.value : null),
-    saved: TEMPLATE,
-    keptAs: "",
-    oncheck,
-  });
-  let meant = null;
-
-  function named() {
-    const fits = NAME.test(name.value);
-    say(wrong, name.value && !fits ? "1–63 of a–z, 0–9, - and _, beginning with a letter or figure" : "");
-    name.setAttribute("aria-invalid", String(Boolean(name.value) && !fits));
-    save.disabled = !meant || !fits;
-  }
-
-  function oncheck({ definition, problems }) {
-    meant = definition;
-    side.show(definition, problems, []);
-    named();
-  }
-
-  async function keep() {
-    const id = name.value;
-    if (
-      !(await sure(
-        `Define ${id}? It works within seconds, and tasks routed from then on may come to it.`,
-        `Define ${id}`,
-      ))
-    )
-      return;
-    try {
-      await put(at(id), { markdown: made.text(), updated_at: 0 });
-      made.discard();
-      toast(`${id} is defined.`);
-      context.go(`/agents/${encodeURIComponent(id)}`);
-    } catch (error) {
-      toast(
-        error.status === 409
-          ? `There is an agent ${id} already: take another name, or change that one.`
-          : error.message,
-        "bad",
-      );
-    }
-  }
-
-  const head = h(
-    "div",
-    { class: "stack" },
-    back(),
-    h("h1", {}, "New agent"),
-    h("label", { class: "naming" }, "Its name", name),
-    wrong,
-  );
-  return { element: h("div", { class: "stack" }, head, frame("Definition", made, side, [save])), leave: made.leave };
-}
-
-function frame(title, made, side, buttons) {
-  return h(
-    "div",
-    { class: "workshop" },
-    h(
-      "section",
-      { class: "panel" },
-      h("div", { class: "head" }, h("h2", {}, title), h("div", { class: "row" }, made.unsaved, buttons)),
-      made.element,
-    ),
-    side.element,
-  );
-}
-
-/** What the text means, sentence by sentence, and what saving would change. */
-function sideOf() {
-  const means = h("ul", { class: "means" });
-  const about = h("p", { class: "about" });
-  const changes = h("div", { hidden: true });
-  const element = h(
-    "section",
-    { class: "panel side", aria: { label: "What it means" } },
-    h("h2", {}, "What it means"),
-    about,
-    means,
-    changes,
-  );
-  return {
-    element,
-    show(definition, problems, changed) {
-      element.classList.toggle("old", !definition);
-      if (definition) {
-        say(about, definition.description);
-        fill(
-          means,
-          [...meaningOf(definition), `Its prompt has ${number(definition.prompt.length)} characters.`].map((said) =>
-            h("li", {}, said),
-          ),
-        );
-      } else if (!means.childElementCount) say(about, "It cannot be told yet: see the problem marked in the text.");
-      changes.hidden = !changed.length;
-      fill(
-        changes,
-        h("h2", {}, "What saving changes"),
-        h(
-          "dl",
-          {},
-          changed.map(({ field, from, to }) => [
-            h("dt", {}, field),
-            h("dd", {}, from && h("del", {}, from), from ? " → " : "", h("ins", {}, to || "nothing")),
-          ]),
-        ),
-      );
-    },
-  };
 }

@@ -37,12 +37,20 @@ export function withPool(agent, pool) {
   return { ...agent, ...news, instances_live: pool.instances };
 }
 
-/** Who can what: by capability, who serves it and with how much. */
-export function skillsOf(agents) {
+/** Who can what: skills as they are defined, and capabilities without a definition, with who serves each. */
+export function skillsOf(agents, defined = []) {
   const found = new Map();
+  const room = { live: 0, slots: 0, running: 0, waiting: 0 };
+  for (const definition of defined) {
+    const name = definition.skill;
+    found.set(name, { name, agents: [], definition, ...room });
+  }
+  const of = new Map(defined.map((one) => [one.skill, new Set(one.agents)]));
   for (const agent of agents) {
-    for (const name of agent.capabilities) {
-      const skill = found.get(name) ?? { name, agents: [], live: 0, slots: 0, running: 0, waiting: 0 };
+    const does = new Set(agent.capabilities.map(skillName));
+    for (const [name, able] of of) if (able.has(agent.agent_id)) does.add(name);
+    for (const name of does) {
+      const skill = found.get(name) ?? { name, agents: [], definition: null, ...room };
       skill.agents.push(agent);
       skill.live += agent.instances_live;
       for (const field of ["slots", "running", "waiting"]) skill[field] += agent[field];
@@ -51,6 +59,9 @@ export function skillsOf(agents) {
   }
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
+
+/** The one spelling of a skill, as the router has it. */
+export const skillName = (text) => text.trim().toLowerCase().replaceAll(/[- ]/g, "_");
 
 export const totalsOf = (agents) => {
   const sum = (field) => agents.reduce((total, agent) => total + agent[field], 0);
@@ -113,10 +124,10 @@ const FIELDS = [
 ];
 
 /** What would change from one definition to another: { field, from, to }; of the prompt only that it does. */
-export function changesOf(before, after) {
+export function changesOf(before, after, fields = FIELDS) {
   if (!before) return [];
   const told = (value) => (Array.isArray(value) ? value.join(", ") : String(value ?? ""));
-  const found = FIELDS.filter((name) => told(before[name]) !== told(after[name])).map((name) => ({
+  const found = fields.filter((name) => told(before[name]) !== told(after[name])).map((name) => ({
     field: name,
     from: told(before[name]),
     to: told(after[name]),

@@ -1,10 +1,8 @@
-/** Which skills there are today, by the capabilities that agents name, and who serves them. */
+/** Which skills there are, as defined and as agents name them: the model each is given, and who serves it. */
 
 import { fill, h, keep, say } from "../dom.js";
 import { number } from "../format.js";
 import { meter } from "./agents-rows.js";
-
-const OURS = new Set(["code_generation", "code_review", "test_run", "documentation", "research", "light"]);
 
 export function skills() {
   const body = h("tbody");
@@ -14,8 +12,8 @@ export function skills() {
     h(
       "p",
       { class: "quiet" },
-      "A skill is what agents name as a capability. The router knows six kinds of work by their words; any other is a ",
-      "kind of your own, known by its name and by its agents' keywords.",
+      "A skill is a kind of work: its words say which tasks are of it, its models and weights which model such a task ",
+      "is given. What agents name as a capability is one too, known by its name and by their keywords.",
     ),
     h(
       "table",
@@ -26,7 +24,7 @@ export function skills() {
         h(
           "tr",
           {},
-          ["Skill", "Served by", "Live instances", "At work", "Waiting", "Tasks"].map((name) =>
+          ["Skill", "Model now", "Served by", "Live instances", "At work", "Waiting", "Tasks"].map((name) =>
             h("th", { scope: "col" }, name),
           ),
         ),
@@ -50,25 +48,41 @@ export function skills() {
 }
 
 function make({ name }) {
+  const title = h("a", { class: "name", href: `/agents?skill=${encodeURIComponent(name)}` }, name);
+  const bare = h("span", { class: "name" }, name);
+  const about = h("span", { class: "quiet about" });
+  const model = h("span");
   const by = h("span", { class: "row" });
   const live = h("span");
   const waiting = h("span");
   const work = meter("At work");
-  const cells = { "Served by": by, "Live instances": live, "At work": work.element, Waiting: waiting };
+  const cells = {
+    "Model now": model,
+    "Served by": by,
+    "Live instances": live,
+    "At work": work.element,
+    Waiting: waiting,
+  };
   const row = h(
     "tr",
     {},
     h(
       "th",
       { scope: "row" },
-      h("span", { class: "name" }, name),
-      !OURS.has(name) && h("span", { class: "quiet about" }, "a kind of your own"),
+      title,
+      bare,
+      about,
     ),
     Object.entries(cells).map(([label, cell]) => h("td", { data: { label } }, cell)),
     h("td", { data: { label: "Tasks" } }, h("a", { href: `/tasks?skill=${encodeURIComponent(name)}` }, "its tasks")),
   );
   let names = "";
   row.show = (skill) => {
+    title.hidden = !skill.definition;
+    bare.hidden = Boolean(skill.definition);
+    say(about, skill.definition?.description ?? "named by agents, without a definition");
+    say(model, skill.definition?.model ?? "the line's default");
+    model.title = skill.definition?.reason ?? "";
     const now = skill.agents.map((agent) => agent.agent_id).join();
     if (now !== names)
       fill(

@@ -4,6 +4,7 @@ import { get, query } from "../api.js";
 import { fill, h, keep, say } from "../dom.js";
 import { cost, duration, fullTime, short, time } from "../format.js";
 import { badge, empty, failure, panel } from "../ui.js";
+import { spans } from "./tasks-columns.js";
 
 const ASKED = 50; // as many as the mean cost is taken of
 const SHOWN = 12;
@@ -21,7 +22,7 @@ export function newest(context, id, onspent) {
       h(
         "tr",
         {},
-        ["Handed in", "State", "Task", "Took", "Cost"].map((name, i) =>
+        ["Handed in", "State", "Task", "Waited", "Took", "Cost"].map((name, i) =>
           h("th", { scope: "col", class: i > 2 ? "num" : "" }, name),
         ),
       ),
@@ -75,7 +76,7 @@ export function newest(context, id, onspent) {
 function make({ task_id, submitted_at }) {
   const link = h("a", { href: `/tasks/${encodeURIComponent(task_id)}` });
   const state = h("span");
-  const [took, spent] = [h("span"), h("span")];
+  const [waited, took, spent] = [h("span"), h("span"), h("span")];
   let was = null;
   const row = h(
     "tr",
@@ -83,6 +84,7 @@ function make({ task_id, submitted_at }) {
     h("td", { data: { label: "Handed in" } }, h("time", { title: fullTime(submitted_at) }, time(submitted_at))),
     h("td", { data: { label: "State" } }, state),
     h("td", { class: "wide", data: { label: "Task" } }, link),
+    h("td", { class: "num", data: { label: "Waited" } }, waited),
     h("td", { class: "num", data: { label: "Took" } }, took),
     h("td", { class: "num", data: { label: "Cost" } }, spent),
   );
@@ -90,7 +92,9 @@ function make({ task_id, submitted_at }) {
     if (was !== task.state) fill(state, badge(task.state));
     was = task.state;
     say(link, short(task.text.replaceAll(/\s+/g, " "), 140) || "(no text)");
-    say(took, task.finished_at ? duration((task.finished_at - task.submitted_at) / 1000) : "–");
+    const span = spans(task, task.finished_at);
+    say(waited, task.finished_at ? duration(span.waited) : "–");
+    say(took, task.finished_at ? duration(span.took) : "–");
     say(spent, task.finished_at ? cost(task.cost_usd_micros) : "–");
   };
   return row;

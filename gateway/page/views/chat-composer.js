@@ -13,7 +13,7 @@ export class Composer {
   constructor({ send, stop, typing, mayWrite }) {
     Object.assign(this, { send, typing });
     this.id = null;
-    this.canStop = false;
+    this.open = 0;
     this.text = h("textarea", {
       rows: 1,
       placeholder: mayWrite ? "Say what you need" : "Your access may look only",
@@ -58,11 +58,16 @@ export class Composer {
     this.prefer({ agent_id: agent, model });
   }
 
-  /** `canStop`: an answer is being written. */
-  update({ canStop }) {
-    this.stopping.hidden = !canStop;
-    this.sending.hidden = canStop && !this.text.value.trim();
-    this.canStop = canStop;
+  /** `open`: so many answers are being written. */
+  update({ open }) {
+    const label = open > 1 ? `Stop all ${open} answers` : "Stop the answer";
+    if (this.stopping.title !== label) {
+      this.stopping.title = label;
+      this.stopping.setAttribute("aria-label", label);
+    }
+    this.stopping.hidden = open === 0;
+    this.sending.hidden = open > 0 && !this.text.value.trim();
+    this.open = open;
   }
 
   put(text) {
@@ -104,7 +109,7 @@ export class Composer {
     this.sending.disabled = !this.text.value.trim();
     this.agent.classList.toggle("set", this.agent.value !== "");
     this.model.classList.toggle("set", this.model.value !== "");
-    this.update({ canStop: this.canStop });
+    this.update({ open: this.open });
   }
 
   #grow() {

@@ -28,7 +28,7 @@ export class Feedback {
       { class: "comment", hidden: true, onsubmit: (event) => this.#comment(event) },
       this.text,
       h("button", { type: "submit" }, "Send"),
-      h("button", { type: "button", class: "plain", onclick: () => (this.form.hidden = true) }, "Not now"),
+      h("button", { type: "button", class: "plain", onclick: () => (this.form.hidden = true) }, "Cancel"),
     );
     this.said = h("p", { class: "told", hidden: true });
     this.element = h("div", { class: "feedback" }, this.form, this.said);

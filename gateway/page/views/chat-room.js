@@ -59,18 +59,18 @@ export class Room {
     this.chat.send(message);
   }
 
-  /** The answer that is being written, the newest if there are several. */
+  /** The answers that are not complete, of which each can be stopped. */
   get writing() {
-    return this.story ? [...this.story.turns.values()].reverse().find(isOpen) : null;
+    return this.story ? [...this.story.turns.values()].filter(isOpen) : [];
   }
 
-  async stop(turn = this.writing) {
-    if (!turn) return;
-    try {
-      await this.chat.stop(turn.task_id);
-    } catch (error) {
-      toast(`It was not stopped: ${error.message}`, "bad");
-    }
+  /** All of them, where no one is named. */
+  async stop(turns = this.writing) {
+    await Promise.all(
+      turns.map((turn) =>
+        this.chat.stop(turn.task_id).catch((error) => toast(`It was not stopped: ${error.message}`, "bad")),
+      ),
+    );
   }
 
   typing() {
@@ -161,7 +161,7 @@ export class Room {
     const { story, changed } = this;
     const { writing } = this;
     const update = (_element, turn) => {
-      if (changed.has(turn.task_id) || isOpen(turn)) this.views.get(turn.task_id).update(turn, turn === writing);
+      if (changed.has(turn.task_id) || isOpen(turn)) this.views.get(turn.task_id).update(turn, writing.length === 1);
     };
     keep(this.turns, story.turns.values(), (turn) => turn.task_id, (turn) => this.#view(turn), update);
     changed.clear();
@@ -174,7 +174,7 @@ export class Room {
     const view = new TurnView(turn, {
       me: this.page.me.name,
       modelOf: this.page.modelOf,
-      stop: (one) => this.stop(one),
+      stop: (one) => this.stop([one]),
       again: ({ text, asked }) => this.send({ text, ...asked }),
       feedback: (task_id, said) => this.chat.feedback(task_id, said),
     });

@@ -47,7 +47,7 @@ export class TurnView {
     return h("div", { class: "theirs" }, answer, this.foot, this.feedback.element);
   }
 
-  /** `canStop`: the composer has a button that stops it. */
+  /** `canStop`: the composer has a button that stops it, and nothing else. */
   update(turn, canStop) {
     this.turn = turn;
     const open = isOpen(turn);
@@ -60,7 +60,7 @@ export class TurnView {
     this.stop.hidden = !open || canStop || turn.state === "cancelling";
     this.foot.hidden = open;
     this.copy.hidden = !turn.answer;
-    this.feedback.update(turn.feedback, !open);
+    this.feedback.update(turn.feedback, turn.state === "completed");
     say(this.figures, open ? "" : figuresOf(turn));
   }
 

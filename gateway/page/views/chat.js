@@ -69,7 +69,7 @@ class ChatPage {
     this.#name("");
     if (id) this.#open(id);
     else fill(this.talk, this.#welcome());
-    this.composer.update({ canStop: false });
+    this.composer.update({ open: 0 });
     this.composer.focus();
   }
 
@@ -122,8 +122,7 @@ class ChatPage {
   }
 
   #marks() {
-    const canStop = Boolean(this.room?.writing);
-    this.composer.update({ canStop });
+    this.composer.update({ open: this.room?.writing.length ?? 0 });
   }
 
   #name(words) {

@@ -99,6 +99,11 @@ export function armsOf(onchange) {
       Object.fromEntries(
         rows().flatMap(({ name, value }, i) => (i === 0 && value.value === "" ? [] : [[name.value, value.value]])),
       ),
+    /** Arms beside control of which it is not said yet with what they work. */
+    missing: () =>
+      rows()
+        .filter(({ value }, i) => i > 0 && value.value === "")
+        .map(({ name }) => name.value),
     split: () => Object.fromEntries(rows().map(({ name, share }) => [name.value, Number(share.value) / 100])),
     problem() {
       const all = rows();

@@ -5,7 +5,18 @@ import { count, number, percent } from "../format.js";
 import { panel } from "../ui.js";
 import { against, interval, reachOf } from "./experiments-chart.js";
 import { mark } from "./experiments-list.js";
-import { BUCKETS, between, effectOf, guards, pOf, relativeOf, unitsOf, valueOf, valued } from "./experiments-said.js";
+import {
+  BUCKETS,
+  between,
+  effectOf,
+  guards,
+  pOf,
+  relativeOf,
+  unitsOf,
+  valueOf,
+  valued,
+  widthOf,
+} from "./experiments-said.js";
 
 const SIGNS = { unsure: { tone: "wait" }, good: { tone: "good" }, bad: { tone: "bad" } };
 
@@ -17,7 +28,7 @@ export function effects(experiment, rows, chosen, pick, report) {
   const heads = ["Metric", "Arm", "Control", "Arm's value", "Effect", span, "", "p", "Units"];
   const line = (row) => {
     const [at, low, high] = [row.relative.effect, row.relative.low, row.relative.high].map(relativeOf);
-    const said = `${at}, between ${low} and ${high}`;
+    const said = row.few ? `${at}, of too few units to say how sure` : `${at}, between ${low} and ${high}`;
     const direction = row.metric.lower ? " ↓" : "";
     const name = h(
       "button",
@@ -40,7 +51,7 @@ export function effects(experiment, rows, chosen, pick, report) {
         h(
           "span",
           {},
-          h("span", { class: "by" }, effectOf(row.metric, row.effect, row.high - row.low)),
+          h("span", { class: "by" }, effectOf(row.metric, row.effect, widthOf(row))),
           mark({ ...SIGNS[row.tone], word: row.word }),
         ),
         "",
@@ -71,26 +82,30 @@ export function effects(experiment, rows, chosen, pick, report) {
   return panel(
     `Effects beside ${experiment.control}`,
     h(
-      "table",
-      { class: "cards effects" },
+      "div",
+      { class: "scrolls" },
       h(
-        "thead",
-        {},
+        "table",
+        { class: "cards effects" },
         h(
-          "tr",
+          "thead",
           {},
-          heads
-            .filter((name) => several || name !== "Arm")
-            .map((name) =>
-              h(
-                "th",
-                { scope: "col", class: ["Control", "Arm's value", "p", "Units", span].includes(name) ? "num" : "" },
-                name || "As a share of control",
+          h(
+            "tr",
+            {},
+            heads
+              .filter((name) => several || name !== "Arm")
+              .map((name) =>
+                h(
+                  "th",
+                  { scope: "col", class: ["Control", "Arm's value", "p", "Units", span].includes(name) ? "num" : "" },
+                  name || "As a share of control",
+                ),
               ),
-            ),
+          ),
         ),
+        h("tbody", {}, rows.map(line)),
       ),
-      h("tbody", {}, rows.map(line)),
     ),
     h(
       "p",
@@ -101,16 +116,18 @@ export function effects(experiment, rows, chosen, pick, report) {
   );
 }
 
-export function guardrails(experiment, report) {
+export function guardrails(experiment, report, least) {
   if (!experiment.guardrails.length) return null;
-  const rows = guards(experiment, report);
-  const line = ({ metric, arm, effect, low, high, stops }) =>
+  const rows = guards(experiment, report, least);
+  const span = ({ metric, effect, low, high }) =>
+    ` ${effectOf(metric, effect, widthOf({ low, high }))}, ${between(metric, low, high)}`;
+  const line = ({ metric, arm, stops, ...found }) =>
     h(
       "li",
       {},
       mark(stops ? { tone: "bad", word: "worse: stop the arm" } : { tone: "good", word: "holds" }),
       h("span", {}, ` ${metric.name}${experiment.arms.length > 2 ? `, ${arm}` : ""}`),
-      h("span", { class: "quiet" }, ` ${effectOf(metric, effect, high - low)}, ${between(metric, low, high)}`),
+      h("span", { class: "quiet" }, span({ metric, ...found })),
     );
   const none = `Nothing is known yet of ${experiment.guardrails.join(", ")}, or it is the same for all.`;
   return panel(

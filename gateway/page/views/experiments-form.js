@@ -101,7 +101,7 @@ export async function anew(context) {
 
   function soon() {
     check();
-    power.show(plan());
+    power.show(plan(), arms.missing());
   }
 
   function check() {

@@ -1,6 +1,7 @@
 /** What can be done with an experiment, each with a question that names the effect. */
 
 import { post } from "../api.js";
+import { asked } from "../asking.js";
 import { h } from "../dom.js";
 import { number } from "../format.js";
 import { toast } from "../ui.js";
@@ -102,7 +103,7 @@ export function buttons(one, winner, onchange) {
 /** `busy` is told while the change is on its way, for what is done next has to begin from it. */
 async function doing(one, name, winner, onchange, busy) {
   const verb = verbs[name];
-  const given = await asked(verb.asks(one), verb.label, verb.field?.(one, winner), verb.danger);
+  const given = await asked(verb.asks(one), verb.label, { field: verb.field?.(one, winner), danger: verb.danger });
   if (!given) return;
   busy(true);
   try {
@@ -118,53 +119,4 @@ async function doing(one, name, winner, onchange, busy) {
   } finally {
     busy(false);
   }
-}
-
-/** A question with, at most, one field and a reason. Resolves to what was given, or null. */
-function asked(question, action, field, danger) {
-  return new Promise((answer) => {
-    const input = field && (field.options ? chooser(field) : h("input", { ...field, required: true }));
-    const reason = h("input", {
-      name: "reason",
-      maxlength: 1000,
-      autocomplete: "off",
-      placeholder: "for those who ask later",
-    });
-    const dialog = h("dialog", { class: "sure", aria: { label: question }, onclose: ended });
-    function ended() {
-      dialog.remove();
-      if (dialog.returnValue !== "yes") return answer(null);
-      const value = input && { [field.name]: field.type === "number" ? Number(input.value) : input.value };
-      answer({ ...value, ...(reason.value && { reason: reason.value }) });
-    }
-    dialog.append(
-      h(
-        "form",
-        { method: "dialog", class: "stack" },
-        h("p", {}, question),
-        input && h("label", {}, field.label, input),
-        h("label", {}, "Why (if you like)", reason),
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { value: "no", type: "submit", formnovalidate: true }, "Not now"),
-          h("button", { value: "yes", type: "submit", class: danger ? "danger" : "primary" }, action),
-        ),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-    (input ?? dialog.querySelector("button")).focus();
-  });
-}
-
-function chooser({ name, options, value }) {
-  const select = h(
-    "select",
-    { name, required: true },
-    h("option", { value: "" }, "Choose an arm"),
-    options.map(([one, label]) => h("option", { value: one }, label)),
-  );
-  select.value = value;
-  return select;
 }

@@ -64,11 +64,12 @@ export async function one(context, first, name) {
     const told = state.told;
     const report = told?.report ?? null;
     const said = report ? { verdict: report.verdict, winner: report.winner, reasons: report.reasons } : verdict;
-    const rows = comparisons(experiment, report, verdict);
+    const least = told?.units_min ?? {};
+    const rows = comparisons(experiment, report, verdict, least);
     redrawn(parts.head, [experiment.version, said?.winner, Math.floor(Date.now() / 60_000)], () =>
       head(experiment, said, changed, told),
     );
-    redrawn(parts.said, [experiment.version, said, told?.range_to, state.trouble?.message], () =>
+    redrawn(parts.said, [experiment.version, said, told?.range_to ?? null, state.trouble?.message], () =>
       saidOf(experiment, said, rows, told, state, verdict),
     );
     const pick = (metric) => context.setQuery({ metric });
@@ -85,7 +86,7 @@ export async function one(context, first, name) {
       [report?.srm ?? verdict?.figures, experiment.version],
       () => experiment.started_at && sample(experiment, report, verdict, told),
     );
-    redrawn(parts.guards, [experiment.guardrails, report?.guardrails], () => guardrails(experiment, report));
+    redrawn(parts.guards, [experiment.guardrails, report?.guardrails], () => guardrails(experiment, report, least));
     redrawn(parts.arms, [experiment.version], () => arms(experiment));
     redrawn(
       parts.funnel,
@@ -98,7 +99,9 @@ export async function one(context, first, name) {
 
   function drawTime(experiment, metric) {
     const looks = state.told?.looks ?? [];
-    const all = !metric ? new Map() : looks.length ? seen(looks, metric) : heard(state.shown.verdicts ?? [], metric);
+    const least = metric && (state.told?.units_min?.[metric.name] ?? state.told?.units_min?.[metric.spec]);
+    const heardOf = (one) => (looks.length ? seen(looks, one, least) : heard(state.shown.verdicts ?? [], one));
+    const all = metric ? heardOf(metric) : new Map();
     parts.time.hidden = !all.size;
     const key = JSON.stringify([metric?.spec, [...all.keys()]]);
     if (parts.time.dataset.key !== key) {

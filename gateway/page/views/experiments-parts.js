@@ -13,6 +13,7 @@ import {
   sentence,
   spoken,
   stateOf,
+  unitsOf,
   valueIn,
   valued,
   verdictOf,
@@ -65,14 +66,8 @@ export function saidOf(experiment, said, rows, told, state, verdict) {
     );
   }
   const { tone, word } = verdictOf(said);
-  const counted = told?.report
-    ? count(
-        Object.values(told.report.srm.counts).reduce((sum, n) => sum + n, 0),
-        told.report.srm.counted.replace(/s$/, ""),
-      )
-    : verdict
-      ? count(verdict.rows, "task")
-      : "";
+  const units = Object.values(unitsOf(told?.report, verdict)).reduce((sum, n) => sum + n, 0);
+  const counted = units > 0 ? count(units, experiment.unit) : "";
   const asOf = told?.range_to ?? verdict?.to_at;
   const stale =
     state.trouble &&
@@ -87,6 +82,7 @@ export function saidOf(experiment, said, rows, told, state, verdict) {
       mark({ tone, word }),
       asOf ? h("span", { class: "quiet" }, ` with the data until ${time(asOf)}${counted ? `, ${counted}` : ""}`) : null,
     ),
+    !told && !state.trouble && h("p", { class: "quiet" }, awaited(verdict)),
     h("p", { class: "sentence" }, sentence(experiment, said, rows, told?.why_none ?? "")),
     experiment.adopted &&
       h(
@@ -109,6 +105,12 @@ export function saidOf(experiment, said, rows, told, state, verdict) {
       ),
   );
 }
+
+/** Until the warehouse has told the newest: what is shown is of then, not of now. */
+export const awaited = (verdict) =>
+  verdict
+    ? `The last verdict, of ${time(verdict.to_at)}; the newest is being computed…`
+    : "No verdict yet; the first is being computed…";
 
 export function planOf(experiment) {
   const share = percent(experiment.buckets / BUCKETS, 1);

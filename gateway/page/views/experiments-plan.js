@@ -2,10 +2,12 @@
 
 import { post } from "../api.js";
 import { fill, h, say } from "../dom.js";
-import { duration, number, percent, time } from "../format.js";
+import { count, duration, number, percent, time } from "../format.js";
 import { daysOf, effectOf, metricOf, spoken, valueOf } from "./experiments-said.js";
 
 const DAY_MS = 86_400_000;
+const DAY_US = 1000 * DAY_MS;
+const UNITS_ENOUGH = 300; // with fewer, a metric's spread is known no better than to a tenth
 const STILL_MS = 400; // after the last key
 const FIRST = "routing_success:binary"; // what is planned for when no metric is named
 
@@ -24,22 +26,38 @@ export function forecast() {
     "aria-describedby": "effect-note",
   });
   const label = h("label", { for: "of-effect" });
+  const pace = h("input", {
+    ...{ type: "number", min: 0, step: "any", name: "units_a_day", id: "of-pace", placeholder: "as lately" },
+  });
+  const paceLabel = h("label", { for: "of-pace" });
+  let missing = [];
   const note = h("span", { class: "quiet note", id: "effect-note" });
   const answer = h("div", { class: "answers", role: "status" });
   const reckoned = h("ul", { class: "means" });
   const details = h("details", { hidden: true }, h("summary", {}, "How that was reckoned"), reckoned);
   const from = h("p", { class: "quiet note" });
   const busy = h("span", { class: "quiet", role: "status" });
-  wanted.addEventListener("input", (event) => (event.stopPropagation(), soon()));
+  for (const input of [wanted, pace]) input.addEventListener("input", (event) => (event.stopPropagation(), soon()));
   const element = h(
     "section",
     { class: "panel forecast", aria: { label: "What it will be able to tell" } },
     h("div", { class: "head" }, h("h2", {}, "What it will be able to tell"), busy),
-    h("div", { class: "stack" }, h("div", { class: "field" }, label, wanted, note), answer, details, from),
+    h(
+      "div",
+      { class: "stack" },
+      h("div", { class: "field" }, label, wanted, note),
+      h("div", { class: "field" }, paceLabel, pace),
+      answer,
+      details,
+      from,
+    ),
   );
 
-  function show(now) {
+  /** `without`: arms that have no value yet. */
+  function show(now, without = []) {
     plan = now;
+    missing = without;
+    say(paceLabel, `${now.unit[0].toUpperCase()}${now.unit.slice(1)}s a day, of those that take part`);
     metric = metricOf(now.metrics?.[0] ?? FIRST);
     say(label, `Change worth finding [${unitOf(metric)}]`);
     say(note, `Of ${metric.name}, the first metric; ${metric.lower ? "less" : "more"} is better`);
@@ -53,6 +71,11 @@ export function forecast() {
 
   async function ask() {
     asking?.abort();
+    if (missing.length) {
+      fill(answer, h("p", { class: "quiet" }, `No forecast yet: arm ${missing.join(", ")} has no value.`));
+      details.hidden = true;
+      return say(from, "");
+    }
     asking = new AbortController();
     say(busy, "reckoning…");
     const size = Number(wanted.value) * (metric.kind === "binary" ? 0.01 : 1);
@@ -66,6 +89,7 @@ export function forecast() {
       traffic,
       ...(metrics && { metrics }),
       ...(size > 0 && { effect: metric.lower ? -size : size }),
+      ...(Number(pace.value) > 0 && { units_a_day: Number(pace.value) }),
     };
     try {
       tell(await post("/api/experiments/plan", body, { signal: asking.signal }));
@@ -79,8 +103,10 @@ export function forecast() {
   }
 
   function tell({ seen, least, needed, why_none: why }) {
+    const guess = seen && (needed || least) ? guessed(seen, plan.unit, Number(pace.value) > 0) : "";
     fill(
       answer,
+      guess && h("p", { class: "warned loud" }, `! ${guess}`),
       needed && takes(needed),
       least &&
         h(
@@ -139,7 +165,18 @@ export function forecast() {
   return { element, show, leave: () => (clearTimeout(typing), asking?.abort()) };
 }
 
-const chance = (power) => `${percent(power, 0)} of the time`;
+/** Why a forecast from what was `seen` is a guess, in words; "": it is none. `given`: units a day that were typed. */
+export function guessed({ from_at: from, to_at: to, units, units_a_day: pace }, unit, given) {
+  const short = to - from < DAY_US && pace !== null && !given;
+  if (!short && units >= UNITS_ENOUGH) return "";
+  const basis = [short && duration((to - from) / 1000), units < UNITS_ENOUGH && count(units, unit)].filter(Boolean);
+  const type = short ? `: type how many ${unit}s come in a day.` : ": what the metric is may be quite another.";
+  return `This is a guess from no more than ${basis.join(" and ")}${type}`;
+}
+
+/** `80 % of the time`; nothing is sure. */
+export const chance = (power) =>
+  power > 0.99 ? ">99 % of the time" : power < 0.01 ? "<1 % of the time" : `${percent(power, 0)} of the time`;
 
 function unitOf({ kind, name }) {
   if (kind === "binary") return "points";

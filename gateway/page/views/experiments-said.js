@@ -63,6 +63,9 @@ export function effectOf(metric, value, width = Math.abs(value)) {
 export const relativeOf = (value) =>
   value === null || !Number.isFinite(value) ? "–" : signed(100 * value, (v) => `${fixed(v, v < 10 ? 1 : 0)} %`);
 
+/** Of an interval; undefined where none is known, so that an effect is written as precise as itself. */
+export const widthOf = ({ low, high }) => (low === null || high === null ? undefined : high - low);
+
 export function between(metric, low, high, and = "to") {
   if (low === null || high === null) return "not known yet";
   return `${effectOf(metric, low, high - low).replace(" points", "")} ${and} ${effectOf(metric, high, high - low)}`;
@@ -77,11 +80,18 @@ export function judged(metric, effect, low, high) {
   return effect > 0 !== metric.lower ? { tone: "good", word: "better" } : { tone: "bad", word: "worse" };
 }
 
+/** Whether a verdict says first that it has too few units, in its own words; "": it does not. */
+export const tooEarly = (said) => (said?.reasons ?? []).slice(0, 1).find((reason) => /extend it/.test(reason)) ?? "";
+
+/** Whether the units are too few to say how sure an effect is; a test that is only young has its intervals. */
+const tooFew = (verdict) => /smallest arm/.test(tooEarly(verdict));
+
 /**
  * Rows of what is compared, from a report or, where the warehouse has none, from the newest verdict:
- * { metric, arm, units, value, base, effect, low, high, relative, p, tone, word }, control's own aside.
+ * { metric, arm, units, value, base, effect, low, high, relative, p, tone, word }, control's own aside. `least`: by
+ * metric, the units that an interval takes in each arm; below, one is as wide as the world and says nothing.
  */
-export function comparisons(experiment, report, verdict) {
+export function comparisons(experiment, report, verdict, least = {}) {
   const specs = experiment.metrics;
   const flat = report
     ? Object.entries(report.metrics).flatMap(([metric, ofArm]) =>
@@ -92,11 +102,17 @@ export function comparisons(experiment, report, verdict) {
   return flat
     .filter((one) => one.arm !== experiment.control && one.effect !== null)
     .map((one) => {
+      const units = Math.min(one.units, bases.get(one.metric)?.units ?? Infinity);
+      const few = report ? units < (least[one.metric] ?? 0) : tooFew(verdict);
+      return few ? { ...one, low: null, high: null, p: null, few } : { ...one, few };
+    })
+    .map((one) => {
       const metric = named(specs, one.metric);
       const base = bases.get(one.metric)?.value ?? null;
       const share = (value) => (base && value !== null ? value / Math.abs(base) : null);
       const relative = { effect: share(one.effect), low: share(one.low), high: share(one.high) };
-      return { ...one, metric, base, relative, ...judged(metric, one.effect, one.low, one.high) };
+      const { tone, word } = judged(metric, one.effect, one.low, one.high);
+      return { ...one, metric, base, relative, tone, word: one.few ? "too few" : word };
     });
 }
 
@@ -114,15 +130,17 @@ export function foremost(rows, winner) {
   return rows.filter((row) => row.metric.spec === first?.metric.spec);
 }
 
-/** Guardrails of a report: { metric, arm, effect, low, high, stops }. */
-export function guards(experiment, report) {
+/** Guardrails of a report: { metric, arm, effect, low, high, stops }; `least` as for comparisons. */
+export function guards(experiment, report, least = {}) {
+  const units = Math.min(...Object.values(report?.srm.counts ?? {}));
+  const few = (name) => units < (least[name] ?? 0);
   return Object.entries(report?.guardrails ?? {}).flatMap(([name, ofArm]) =>
     Object.entries(ofArm).map(([arm, { effect, cs, stops }]) => ({
       metric: named(experiment.guardrails, name),
       arm,
       effect,
-      low: cs[0],
-      high: cs[1],
+      low: few(name) ? null : cs[0],
+      high: few(name) ? null : cs[1],
       stops,
     })),
   );
@@ -148,10 +166,11 @@ export function sentence(experiment, said, rows, why = "") {
   const { control } = experiment;
   const told = (one) =>
     `${one.metric.name} ${valueOf(one.metric, one.base)} → ${valueOf(one.metric, one.value)} ` +
-    `(${effectOf(one.metric, one.effect, one.high - one.low)}, ` +
+    `(${effectOf(one.metric, one.effect, widthOf(one))}, ` +
     `between ${between(one.metric, one.low, one.high, "and")})`;
   if (!said?.verdict || said.verdict === "too few data")
     return `Nothing can be said yet. ${why || said?.reasons?.[0] || "There are too few data."}`;
+  if (tooEarly(said)) return `It is too early for a verdict. ${tooEarly(said)}`;
   if (said.verdict === "invalid") return `Read no effect from this experiment. ${said.reasons[0] ?? ""}`;
   if (said.verdict === "mixed")
     return `The result is mixed: ${said.reasons.at(-1) ?? ""} No rule can weigh that for you.`;
@@ -166,9 +185,7 @@ export function sentence(experiment, said, rows, why = "") {
   }
   const seen = rows.find((one) => one.tone !== "unsure");
   if (seen) return `No arm wins; “${seen.arm}” is ${seen.word} than “${control}” on ${told(seen)}.`;
-  if (/too few|extend it|needs|takes/i.test(said.reasons?.[0] ?? "") && !rows.length)
-    return `It is too early for a verdict. ${said.reasons[0]}`;
-  const first = rows[0];
+  const first = rows.find((row) => !row.few);
   if (!first) return said.reasons?.[0] ?? "No difference is shown.";
   const span = between(first.metric, first.low, first.high, "and");
   const { metric, arm } = first;
@@ -197,10 +214,10 @@ export function unitsOf(report, verdict, funnel) {
   return found;
 }
 
-/** By arm: what each look knew of a metric. */
-export function seen(looks, metric) {
+/** By arm: what each look knew of a metric, once each arm had the `least` units. */
+export function seen(looks, metric, least = 0) {
   const found = new Map();
-  for (const look of looks) {
+  for (const look of looks.filter(({ n }) => Math.min(...Object.values(n)) >= least)) {
     for (const [arm, { effect, cs }] of Object.entries(look.metrics[metric.name] ?? look.metrics[metric.spec] ?? {})) {
       if (!found.has(arm)) found.set(arm, []);
       found.get(arm).push({
@@ -218,7 +235,7 @@ export function seen(looks, metric) {
 /** The same from the verdicts so far, where the warehouse does not tell. */
 export function heard(verdicts, metric) {
   const found = new Map();
-  for (const { to_at: at, figures } of verdicts) {
+  for (const { to_at: at, figures } of verdicts.filter((one) => !tooFew(one))) {
     const mine = figures.filter((one) => one.metric === metric.name || one.metric === metric.spec);
     const units = mine.reduce((sum, one) => sum + one.units, 0);
     for (const { arm, effect, low, high } of mine.filter((one) => one.effect !== null)) {

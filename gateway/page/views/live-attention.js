@@ -52,12 +52,13 @@ function connection({ live, board, age_ms }) {
 function stuck({ board }) {
   if (!board || board.window_s < 30 || board.submitted_per_s * board.window_s < ENOUGH_ENDED) return null;
   if (board.ended_per_s > 0 || board.running > 0) return null;
-  const coming = `${number(Math.round(60 * board.submitted_per_s))} tasks a minute come in`;
+  const n = Math.round(60 * board.submitted_per_s);
+  const coming = `${count(n, "task")} a minute ${n === 1 ? "comes" : "come"} in`;
   if (!board.waiting) {
     const text = `${coming}, and none of them gets as far as a queue: the router does not work.`;
     return finding("stuck", "bad", text, "headway logs router-0");
   }
-  const text = `${coming}, ${number(board.waiting)} wait, and no agent takes one.`;
+  const text = `${coming}, ${number(board.waiting)} ${board.waiting === 1 ? "waits" : "wait"}, and no agent takes one.`;
   return finding("stuck", "bad", text, "headway status");
 }
 
@@ -133,7 +134,7 @@ function errors({ board, pools }) {
   const most = worst ? ` Most of late at ${worst.pool}.` : "";
   const failed = `${percent(board.error_rate)} of the tasks of the last minute failed`;
   const text = `${failed}; up to ${percent(ERROR_LIMIT)} is borne.${most}`;
-  return finding("errors", "bad", text, "See what failed", tasks({ state: "failed" }));
+  return finding("errors", "bad", text, "See what went wrong", tasks({ state: "went_wrong" }));
 }
 
 function spending({ board, cap }) {

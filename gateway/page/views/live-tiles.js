@@ -28,7 +28,7 @@ export class Tiles {
     this.queue = figure("Queue", "/tasks?state=queued");
     this.throughput = figure("Throughput", "/?chart=throughput");
     this.waits = figure("Start wait, P99", "/?chart=waits");
-    this.errors = figure("Errors", "/tasks?state=failed");
+    this.errors = figure("Errors", "/tasks?state=went_wrong");
     this.cost = figure("Cost", "/?chart=cost");
     const all = [this.instances, this.queue, this.throughput, this.waits, this.errors, this.cost];
     this.element = h("div", { class: "tiles six" }, all.map((one) => one.element));

@@ -50,7 +50,8 @@ export class Verdict {
 function sentence({ ended_per_s, waiting, running, instances }, target) {
   const there = target === null ? count(instances, "instance") : `${number(instances)} of ${count(target, "instance")}`;
   const waits = waiting ? `${number(waiting)} waiting` : "nothing waits";
-  return `${number(Math.round(60 * ended_per_s))} tasks a minute, ${number(running)} running, ${waits}, ${there} there`;
+  const done = `${count(Math.round(60 * ended_per_s), "task")} a minute`;
+  return `${done}, ${number(running)} running, ${waits}, ${there} there`;
 }
 
 function makeFinding() {

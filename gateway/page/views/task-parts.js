@@ -179,9 +179,9 @@ export function itemsPart(story, rows) {
 
 const KINDS = { positive: "Good", neutral: "So-so", negative: "Bad" };
 
-export function feedbackPart(story, mayAct) {
+export function feedbackPart(story, mayJudge) {
   const given = story.timeline.filter((entry) => entry.event === "FeedbackGiven");
-  if (!mayAct && !given.length) return null;
+  if (!mayJudge && !given.length) return null;
   const rows = given.map(({ at, fields }) =>
     h(
       "li",
@@ -195,7 +195,7 @@ export function feedbackPart(story, mayAct) {
   return section(
     "Feedback",
     rows.length > 0 && h("ul", { class: "given" }, rows),
-    mayAct && feedbackForm(story.task.task_id),
+    mayJudge && feedbackForm(story.task.task_id),
   );
 }
 

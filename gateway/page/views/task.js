@@ -265,9 +265,9 @@ class Task {
         ),
     );
     draw("items", [story.children, this.items.map((row) => row.state)], () => itemsPart(story, this.items));
-    draw("feedback", timeline.filter((entry) => entry.event === "FeedbackGiven").length, () =>
-      feedbackPart(story, this.mayAct),
-    );
+    const said = timeline.filter((entry) => entry.event === "FeedbackGiven").length;
+    const mayJudge = this.mayAct && story.task.state === "completed"; // feedback is on answers
+    draw("feedback", [said, mayJudge], () => feedbackPart(story, mayJudge));
   }
 
   /** Draws a part anew when what it shows is another. */
@@ -298,7 +298,8 @@ class Task {
   }
 
   async #cancel() {
-    if (!(await sure("Cancel this task? What it did so far is lost.", "Cancel the task", { danger: true }))) return;
+    const question = "Cancel this task? What it did so far is lost.";
+    if (!(await sure(question, "Cancel the task", { danger: true, no: "Keep it" }))) return;
     await act("cancel", this.id);
     toast("Cancelling.");
   }

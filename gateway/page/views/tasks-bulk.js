@@ -51,7 +51,8 @@ export class Bulk {
     const n = count(rows.length, "task");
     if (rows.length > MOST) return toast(`${n} are too many at once: select at most ${MOST}.`, "warn");
     const what = kind === "cancel" ? `Cancel ${n}? What they did so far is lost.` : `Hand in ${n} again, as new tasks?`;
-    if (!(await sure(what, kind === "cancel" ? `Cancel ${n}` : `Redo ${n}`, { danger: kind === "cancel" }))) return;
+    const danger = { danger: true, no: rows.length === 1 ? "Keep it" : "Keep them" };
+    if (!(await sure(what, kind === "cancel" ? `Cancel ${n}` : `Redo ${n}`, kind === "cancel" ? danger : {}))) return;
     const refused = await eachOf(rows, (row) => act(kind, row.task_id));
     const done = rows.length - refused.length;
     if (done)

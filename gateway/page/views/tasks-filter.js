@@ -14,12 +14,22 @@ export const FIELDS = [
   "until",
 ];
 export const ENDED = ["completed", "failed", "cancelled", "expired", "dead_lettered", "refused"];
-export const STATES = ["open", "submitted", "queued", "delayed", "running", "joining", "cancelling", ...ENDED];
+export const WENT_WRONG = ["failed", "expired", "dead_lettered", "refused"];
+export const STATES = [
+  ...["open", "went_wrong"], // each stands for several
+  ...["submitted", "queued", "delayed", "running", "joining", "cancelling"],
+  ...ENDED,
+];
 export const RANGES = { "15m": "15 minutes", "1h": "1 hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days" };
 
 const UNIT_US = { s: 1e6, m: 60e6, h: 3600e6, d: 86400e6 };
 
 export const hasEnded = (row) => ENDED.includes(row.state);
+
+function isAskedFor(row, state) {
+  if (state === "open") return !hasEnded(row);
+  return state === "went_wrong" ? WENT_WRONG.includes(row.state) : !state || row.state === state;
+}
 
 /** The part of a query that filters; the rest is none of the list's. */
 export const filterOf = (query) =>
@@ -51,7 +61,7 @@ export function matches(filter, row, nowUs) {
   const same = (name, value) => !filter[name] || String(value ?? "") === filter[name];
   const words = filter.text?.toLowerCase();
   return (
-    (filter.state === "open" ? !hasEnded(row) : same("state", row.state)) &&
+    isAskedFor(row, filter.state) &&
     same("agent", row.agent_id) &&
     same("skill", row.skill) &&
     same("tenant", row.tenant_id) &&

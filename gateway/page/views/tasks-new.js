@@ -72,7 +72,7 @@ export function newTask(agents = [], made) {
     ),
     field("items", "Items", h("textarea", { name: "items", rows: 3 }), "one a line; each runs as a task of its own"),
     whole,
-    h("div", { class: "actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Not now"), submit),
+    h("div", { class: "actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), submit),
   );
   const dialog = h("dialog", { class: "new", aria: { label: "New task" }, onclose: () => dialog.remove() }, form);
   form.addEventListener(

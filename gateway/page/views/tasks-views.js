@@ -7,7 +7,7 @@ const KEPT_AS = "headway.task-views";
 const GIVEN = [
   ["All", {}],
   ["Open", { state: "open" }],
-  ["Failed", { state: "failed" }],
+  ["Went wrong", { state: "went_wrong" }],
 ];
 const MOST = 20;
 

@@ -8,16 +8,35 @@ from gateway.server.routes import (
     conversations,
     experiments,
     feedback,
+    fleet,
     line,
+    models,
     planning,
     questions,
     registry,
+    routing,
     sessions,
+    skills,
     tasks,
 )
 from gateway.server.shapes import Schema
 
-MODULES = (tasks, sessions, feedback, conversations, agents, experiments, planning, questions, line, registry)
+MODULES = (
+    tasks,
+    sessions,
+    feedback,
+    conversations,
+    agents,
+    skills,
+    fleet,
+    routing,
+    experiments,
+    models,
+    planning,
+    questions,
+    line,
+    registry,
+)
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
 PARTS: Mapping[str, Schema] = {name: schema for module in MODULES for name, schema in module.PARTS.items()}
 """Schemas that have a name of their own in the document."""

@@ -1,12 +1,12 @@
 """What people say of answers."""
 
-from gateway.server import feedback, lookup
+from gateway.server import feedback
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.shapes import Schema, example, record, ref, text
 
 
 async def give(call: Call) -> Reply:
-    found = await lookup.find(call.services, call.principal, call.given["task_id"])
+    found = await feedback.answered(call.services, call.principal, call.given["task_id"])
     feedback_id = await feedback.give(call.services, call.principal, found.row, call.body)
     return Reply({"feedback_id": feedback_id, "task_id": found.row["task_id"]}, 202)
 
@@ -24,7 +24,8 @@ ROUTES = [
             "Kafka has it on every copy.", {"feedback_id": text("Names this feedback."), "task_id": text("The task.")}
         ),
         example=lambda: {name: example("feedback_given")[name] for name in ("feedback_id", "task_id")},
-        doc="Of several by one person about one task the newest counts. The task's timeline tells it.",
+        doc="For a task that is completed. Of several by one person about one task the newest counts. The task's "
+        "timeline tells it.",
         parameters=[
             Parameter(
                 "task_id", "path", text("a task's id", minLength=1, maxLength=200), example("task_submitted")["task_id"]
@@ -36,6 +37,6 @@ ROUTES = [
             "in a word": {"kind": "negative"},
         },
         status=202,
-        errors=(404,),
+        errors=(404, 409),
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.errors import BadInput
 from gateway.ids import new_task_id
-from gateway.listing import STATES
+from gateway.listing import ASKED_FOR, STATES, WENT_WRONG
 from gateway.record import Record
 from gateway.sending import now_us
 from gateway.server import lookup
@@ -331,7 +331,13 @@ def _filter(name: str, schema: Schema, shown: Any = None) -> Parameter:
 
 
 FILTERS = (
-    _filter("state", text("In this state; `open`: without an outcome.", enum=list(STATES)), "completed"),
+    _filter(
+        "state",
+        text(
+            f"In this state; `open`: without an outcome; `went_wrong`: {', '.join(WENT_WRONG)}.", enum=list(ASKED_FOR)
+        ),
+        "completed",
+    ),
     _filter("agent", text("Of this agent."), "code-reviewer"),
     _filter("skill", text("Of this skill."), "code_review"),
     _filter("tenant", text("Of this tenant; one other than the token's has no tasks for it."), "acme"),

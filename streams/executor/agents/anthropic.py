@@ -78,7 +78,7 @@ class Anthropic:
 
     def _call(self, work: Work) -> _Call:
         definition, feedback = work.definition, work.assigned["feedback"]
-        model = work.task["model"] or definition["model"] or work.settings.model_default
+        model = work.model
         tokens_out = definition["max_tokens"] if definition["max_tokens"] > 0 else work.settings.max_tokens
         text = work.task["text"]
         if feedback:

@@ -19,6 +19,8 @@ _TELLINGS = 4
 _QUOTE_CHARS = 200
 _DRAWS = Struct(">4I")
 
+MARK = "Simulated: no model was asked."
+"""Begins each answer, so that nobody takes one for work that was done."""
 _OPENINGS = {
     "code_generation": "Wrote the code",
     "code_review": "Reviewed the code",
@@ -39,6 +41,8 @@ class Simulated:
             await self._pass(seconds, work)
         if failed:
             _fail(how)
+        if not _can(work):
+            raise Permanent("simulated: work that this agent cannot do (HEADWAY_SIM_SUCCESS says who can do what)")
         return Answer(_output(work))
 
     async def _pass(self, seconds: float, work: Work) -> None:
@@ -48,6 +52,18 @@ class Simulated:
             share = n / (tellings + 1)
             await work.progress(share, f"{share:.0%} done")
         await asyncio.sleep(seconds / (tellings + 1))
+
+
+def _can(work: Work) -> bool:
+    """Whether the agent is up to the work; the same for every attempt of a task, for a retry makes nobody wiser."""
+    known, words = work.settings.sim_success, work.task["text"].lower()
+    share = 1.0
+    for entry, chance in known.items():
+        agent, _, word = entry.partition("/")
+        if agent == work.assigned["agent_id"] and word.lower() in words:
+            share = min(share, chance)
+    drawn = blake2b(f"{work.settings.sim_seed}/{work.assigned['task_id']}/can".encode(), digest_size=4).digest()
+    return int.from_bytes(drawn) < share * 2**32
 
 
 def _draws(work: Work) -> tuple[float, float, float, float]:
@@ -68,4 +84,4 @@ def _output(work: Work) -> str:
     quote = text if len(text) <= _QUOTE_CHARS else text[:_QUOTE_CHARS] + "…"
     opening = _OPENINGS.get(work.assigned["skill"], "Did the work")
     again = f" This time with regard to: {work.assigned['feedback']}" if work.assigned["feedback"] else ""
-    return f"{opening} for “{quote}”. Everything asked for is done and checked; nothing is left open.{again}"
+    return f"{MARK} {opening} for “{quote}”, and nothing is left open, as far as a simulation can tell.{again}"

@@ -86,6 +86,15 @@ def test_the_json_is_the_report_to_the_last_digit(name: str) -> None:
     assert found["winner"] == story.report.winner
 
 
+@every_case
+def test_the_json_names_the_units_below_which_an_interval_says_nothing(name: str) -> None:
+    found, least = json.loads(as_json(CASES[name])), {}
+    for one in findings(CASES[name]):
+        least[one.name] = found["units_min"][one.name]
+        assert one.few == (min(one.result.n, one.base.n) < least[one.name])
+    assert all(units > 0 for units in least.values())
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_numbers_are_those_of_the_report(form: str) -> None:
     report = CASES["winner"].story.report

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from gateway import defining
 from gateway.errors import GatewayError
-from infra import agent_file, registry
-from infra.agent_file import FIELDS, SHIPPED
+from infra import definitions
+from infra.agent_file import FORM, SHIPPED
+from infra.definitions import AGENT, SKILL
 from schemas.codec import encode
 from tests.gateway.server.test_api import as_declared
 from tests.support.agents import agent
@@ -31,7 +32,8 @@ WORDS = st.text(min_size=1, max_size=30).filter(lambda text: text.strip() and te
 
 @pytest.fixture(scope="session")
 def admin(gateway: Gateway) -> Caller:
-    registry.publish(gateway.services.settings)
+    for kind in (AGENT, SKILL):
+        definitions.publish(kind, gateway.services.settings)
     until(lambda: "code-reviewer" in gateway.services.registry.agents, 10, "the shipped agents")
     return gateway.caller("acme", "admin")
 
@@ -63,16 +65,16 @@ def put(admin: Caller, name: str, body: Any) -> Any:
     st.lists(WORDS, min_size=1).map("\n".join),
 )
 def test_a_definition_written_as_a_file_defines_the_same(fields: dict[str, Any], prompt: str) -> None:
-    made = defining.checked("a", defining.markdown_of({**fields, "prompt": prompt, "agent_id": "a"}))
-    wanted = {name: field.default for name, field in FIELDS.items()} | fields
+    made = defining.checked(AGENT, "a", defining.markdown_of(AGENT, {**fields, "prompt": prompt, "agent_id": "a"}))
+    wanted = {name: field.default for name, field in FORM.fields.items()} | fields
     assert {name: made[name] for name in wanted} == wanted  # type: ignore[literal-required]
     assert made["prompt"].split() == prompt.split()
 
 
 def test_shipped_files_come_back_as_they_were_written() -> None:
     for path in SHIPPED.glob("*.md"):
-        made = agent_file.parse(path)
-        assert defining.checked(path.stem, defining.markdown_of(made)) == made
+        made = FORM.parse(path)
+        assert defining.checked(AGENT, path.stem, defining.markdown_of(AGENT, made)) == made
 
 
 @pytest.mark.e2e
@@ -95,12 +97,12 @@ def test_what_is_put_is_still_there_after_the_files_are_published_anew_and_what_
 ) -> None:
     settings = gateway.services.settings
     put(admin, name, {"description": "Checks contracts.", "prompt": "You check."})
-    assert all(name not in names for names in registry.publish(settings))
+    assert all(name not in names for names in definitions.publish(AGENT, settings))
     gone = admin.call("DELETE", f"/api/agents/{name}")
     assert (gone.status, gone.body["definition"]) == (200, None)
     assert admin.call("GET", f"/api/agents/{name}").status == 404
     assert admin.call("DELETE", f"/api/agents/{name}").status == 404
-    assert all(name not in names for names in registry.publish(settings))
+    assert all(name not in names for names in definitions.publish(AGENT, settings))
 
 
 @pytest.mark.e2e
@@ -116,6 +118,16 @@ def test_a_shipped_agent_that_was_changed_is_as_shipped_again_and_cannot_be_take
 
 
 @pytest.mark.e2e
+def test_what_cannot_be_taken_out_says_why_before_anybody_tries(gateway: Gateway, admin: Caller, name: str) -> None:
+    shipped = as_declared("GET", "/api/agents/{agent_id}", admin.get("/api/agents/test-runner"))
+    assert shipped["stays"] == admin.call("DELETE", "/api/agents/test-runner").body["detail"]
+    put(admin, name, {"markdown": FILE})
+    assert admin.get(f"/api/agents/{name}")["stays"] is None
+    assert gateway.caller("acme", "viewer").get("/api/agents/test-runner")["stays"] is None
+    assert "is defined by a file" in admin.get("/api/skills/code_review")["stays"]
+
+
+@pytest.mark.e2e
 def test_who_saw_an_older_definition_overwrites_nothing(admin: Caller, name: str) -> None:
     seen = put(admin, name, {"markdown": FILE})
     put(admin, name, {**seen, "description": "Mine."})
@@ -128,18 +140,18 @@ def test_who_saw_an_older_definition_overwrites_nothing(admin: Caller, name: str
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"description": "x", "prompt": "y", "role": "boss"}, "Role must be one of unknown, primary"),
+        ({"description": "x", "prompt": "y", "role": "boss"}, "role must be one of unknown, primary"),
         ({"description": "x", "prompt": "y", "role": "unknown"}, "`role` is 'unknown'; accepted: primary or standard"),
-        ({"description": "x", "prompt": "y", "instances": "many"}, "Instances must be integer or null"),
+        ({"description": "x", "prompt": "y", "instances": "many"}, "instances must be integer or null"),
         ({"description": "x", "prompt": "y", "instances": 1001}, "`instances` is 1001; accepted: a whole number"),
-        ({"description": "x", "prompt": "y", "skills": []}, "Skills is not known; there are description, role"),
+        ({"description": "x", "prompt": "y", "skills": []}, "skills is not known; there are description, role"),
         ({"description": "x", "prompt": "y", "keywords": ["\ud800"]}, "`keywords` is"),
         ({"description": "x", "prompt": "\ud800"}, "Half a surrogate pair"),
         ({"description": "x"}, "No system prompt"),
         ({"prompt": "x"}, "`description` is missing"),
         ({"markdown": FILE.replace("keywords: [contract]", "role: boss")}, "Line 5: `role` is 'boss'"),
         ({"markdown": "x" * 270_000}, "at most 262144"),
-        ({"markdown": FILE, "description": "x"}, "Description is not known"),
+        ({"markdown": FILE, "description": "x"}, "description is not known"),
         ({"description": "x", "prompt": "y", "agent_id": "another"}, "an agent keeps its name"),
         ([], "The body must be object"),
     ],
@@ -155,9 +167,20 @@ def test_what_no_file_may_say_is_refused_with_the_field(admin: Caller, name: str
 @pytest.mark.parametrize("bad", ["Lawyer", "a%2fb", "..%2f..%2ftokens", "join:x", ".hidden", "a" * 64, "%00", "%C3%A9"])
 def test_an_agents_name_leads_to_no_other_file(gateway: Gateway, admin: Caller, bad: str) -> None:
     before = sorted(gateway.services.settings.state.rglob("*"))
-    assert admin.call("PUT", f"/api/agents/{bad}", {"markdown": FILE}).status == 404
+    refused = admin.call("PUT", f"/api/agents/{bad}", {"markdown": FILE})
+    assert refused.status == 400 and "1–63 of a–z, 0–9, - and _" in refused.body["detail"]
     assert admin.call("DELETE", f"/api/agents/{bad}").status == 404
     assert sorted(gateway.services.settings.state.rglob("*")) == before
+
+
+@pytest.mark.e2e
+def test_a_name_that_no_agent_may_have_is_refused_with_the_rule(admin: Caller) -> None:
+    refused = admin.call("PUT", "/api/agents/Contract-Lawyer", {"markdown": FILE})
+    rule = "an agent's id, which is 1–63 of a–z, 0–9, - and _"
+    assert (refused.status, refused.body["detail"]) == (
+        400,
+        f'agent_id = "Contract-Lawyer" does not look like {rule}.',
+    )
 
 
 @pytest.mark.e2e
@@ -177,7 +200,7 @@ def test_a_program_that_registered_itself_is_changed_there_and_taken_out_when_it
     gateway: Gateway, admin: Caller, name: str
 ) -> None:
     services = gateway.services
-    registry.write(services.settings, [agent(name, runner="external")])
+    definitions.write(AGENT, services.settings, [agent(name, runner="external")])
     until(lambda: name in services.registry.agents, 10, "it is registered")
     refused = admin.call("PUT", f"/api/agents/{name}", {"markdown": FILE})
     assert refused.status == 409
@@ -205,8 +228,8 @@ def test_removing_what_a_file_defines_is_refused_by_the_command_in_the_same_word
     from infra.settings import Settings
 
     with pytest.raises(GatewayError, match="is defined by a file"):
-        defining.remove(Settings(state_dir=str(tmp_path)), agent("test-runner"))
+        defining.remove(AGENT, Settings(state_dir=str(tmp_path)), agent("test-runner"))
 
 
 def test_a_definition_fits_an_event() -> None:
-    assert encode("AgentDefinition", defining.checked("a", FILE))
+    assert encode("AgentDefinition", defining.checked(AGENT, "a", FILE))

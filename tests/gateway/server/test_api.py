@@ -143,6 +143,21 @@ def test_waiting_ends_with_the_time_given(gateway: Gateway) -> None:
     assert caller.call("POST", f"/api/tasks/{task_id}/redo").status == 409
 
 
+def test_feedback_is_taken_on_an_answer_and_on_nothing_else(gateway: Gateway, caller: Caller) -> None:
+    idle = gateway.caller("acme")
+    waits = idle.submit("Nobody answers this")
+    refused = idle.call("POST", f"/api/tasks/{waits}/feedback", {"kind": "negative"})
+    assert (refused.status, refused.body["detail"].partition(";")[0]) == (409, "The task has no answer yet")
+    late = caller.submit("Too late", deadline_at=1_790_000_000_000_000)
+    assert ended(caller, late)["task"]["state"] == "expired"
+    refused = caller.call("POST", f"/api/tasks/{late}/feedback", {"kind": "negative"})
+    assert refused.status == 409 and "no answer, for it was expired" in refused.body["detail"]
+    assert [t["task_id"] for t in caller.get("/api/tasks?state=went_wrong")["tasks"]].count(late) == 1
+    done = caller.submit("Answer this")
+    ended(caller, done)
+    assert caller.call("POST", f"/api/tasks/{done}/feedback", {"kind": "positive"}).status == 202
+
+
 def test_a_cancellation_is_written_to_every_partition_in_the_name_of_who_asked(gateway: Gateway) -> None:
     caller = gateway.caller("acme")
     task_id = caller.submit("Stop this")

@@ -197,6 +197,15 @@ async def test_another_tenant_with_the_same_name_sees_nothing_and_changes_nothin
     assert attacker.call("POST", f"/api/tasks/{task_id}/feedback", {"kind": "positive"}).status == 404
 
 
+async def test_feedback_in_a_chat_waits_for_an_answer(chats: Gateway, conversation: str) -> None:
+    async with chatting(chats, conversation, chats.token("acme")) as ann:
+        await ann.open()
+        task_id = await ann.message("Nobody has answered this")
+        await ann.submitted(task_id)
+        await ann.say("feedback", task_id=task_id, kind="negative")
+        assert "has no answer yet" in await ann.refused()
+
+
 async def test_an_admin_talks_in_its_own_tenant_only(chats: Gateway, conversation: str) -> None:
     chats.caller("acme").call("POST", f"/api/conversations/{conversation}/messages", {"text": "Of acme"})
     async with chatting(chats, conversation, chats.token("default", "admin")) as admin:

@@ -51,7 +51,7 @@ def test_without_json_the_token_alone_is_on_stdout(call: CliRunner) -> None:
     made = invoke(call, "token", "create", "mine", "--role", "viewer")
     assert made.stdout.startswith("hw_")
     assert len(made.stdout.split()) == 1
-    assert "It is a viewer of tenant default" in made.stderr
+    assert "Its role is viewer, its tenant default" in made.stderr
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101])

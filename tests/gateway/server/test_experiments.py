@@ -88,9 +88,9 @@ def test_a_plan_is_made_of_what_is_typed_so_far_and_changes_nothing(admin: Calle
         ({"metrics": ["nothing"]}, "nothing"),
         ({"arms": {"control": "x"}}, "an arm beside control"),
         ({"split": {"a": 0.5, "control": 0.5}}, "The split names"),
-        ({"days": 0}, "Days must be more than 0"),
-        ({"effect": "much"}, "Effect must be number"),
-        ({"power": 2}, "Power must be at most"),
+        ({"days": 0}, "days must be more than 0"),
+        ({"effect": "much"}, "effect must be number"),
+        ({"power": 2}, "power must be at most"),
     ):
         answer = admin.call("POST", "/api/experiments/plan", wrong)
         assert answer.status == 400, wrong

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.server.app import EVERYTHING
 from gateway.server.declare import Route
 from gateway.server.keys import task_id_of
-from infra import kafka, registry
+from infra import definitions, kafka
 from schemas.codec import decode, encode
 from tests.gateway.events import example
 from tests.support.gateway import Answer, Caller, Gateway
@@ -151,7 +151,7 @@ def test_a_session_of_another_tenant_answers_as_one_that_does_not_exist(world: W
 
 
 def test_prompts_are_told_to_admins_only(world: World) -> None:
-    registry.publish(world.gateway.services.settings)
+    definitions.publish(definitions.AGENT, world.gateway.services.settings)
     until(lambda: "code-reviewer" in world.gateway.services.registry.agents, 10, "the shipped agents")
     prompt = world.gateway.services.registry.agents["code-reviewer"]["prompt"]
     for caller in world.attackers.values():

@@ -33,7 +33,8 @@ def events_of(number: int) -> list[tuple[str, dict[str, Any]]]:
         return [("TaskSubmitted", submitted)]  # open from long ago
     told = [(name, example(name) | own | {"event_id": f"{own['task_id']}/{name}"}) for name in STORY]
     times = {"started_at": submitted["submitted_at"] + 1000, "finished_at": submitted["submitted_at"] + 5000}
-    told[-1] = ("TaskOutcome", told[-1][1] | times | {"submitted_at": submitted["submitted_at"]})
+    status = {5: "failed", 11: "expired", 17: "dead_lettered", 23: "refused"}.get(number, "completed")
+    told[-1] = ("TaskOutcome", told[-1][1] | times | {"submitted_at": submitted["submitted_at"], "status": status})
     return [("TaskSubmitted", submitted), *told]
 
 
@@ -82,7 +83,10 @@ def pages(gateway: Gateway, query: str, tenant: str = "aged-acme") -> tuple[list
 
 @pytest.mark.parametrize(
     "query",
-    ["s-0", "s-1", "s-2&state=completed", "s-1&state=open", "s-2&priority=6", "s-1&text=task%2031", "s-1&cost_min=1"],
+    [
+        *("s-0", "s-1", "s-2&state=completed", "s-1&state=open", "s-2&state=went_wrong"),
+        *("s-2&priority=6", "s-1&text=task%2031", "s-1&cost_min=1"),
+    ],
 )
 @pytest.mark.parametrize("tenant", ["aged-acme", "aged-globex"])
 def test_a_list_is_the_same_whether_the_memory_or_the_warehouse_has_its_tasks(

@@ -66,3 +66,25 @@ async def failures(settings: Settings) -> dict[str, type[Exception]]:
         except (Retryable, Permanent) as error:
             found[f"task-{n}"] = type(error)
     return found
+
+
+async def test_who_can_do_what_is_as_the_settings_say_and_stays_so_for_a_task() -> None:
+    settings, agent = (
+        Settings(**QUICK, sim_success={"quick-helper/haiku": 0.3, "somebody-else/haiku": 0.0001}),
+        Simulated(),
+    )
+    able = 0
+    for n in range(1000):
+        said = []
+        for attempt in (1, 2):
+            work = work_with(Told(), settings=settings)
+            work.assigned["task_id"], work.assigned["attempt"] = f"t-{n}", attempt
+            work.assigned["agent_id"] = "quick-helper"
+            try:
+                await agent.run(work)
+                said.append(True)
+            except Permanent:
+                said.append(False)
+        assert said[0] == said[1]
+        able += said[0]
+    assert 0.25 < able / 1000 < 0.35

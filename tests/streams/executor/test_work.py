@@ -91,3 +91,21 @@ async def test_a_failing_step_is_not_reported() -> None:
     with pytest.raises(ValueError, match="no"):
         await work_with(told).step("answer", fail)
     assert told.steps == []
+
+
+@pytest.mark.parametrize(
+    ("task", "decided", "agent", "model"),
+    [
+        ("by-task", "by-router", "by-file", "by-task"),
+        (None, "by-router", "by-file", "by-router"),
+        (None, None, "by-file", "by-file"),
+        (None, None, None, "by-default"),
+    ],
+)
+def test_the_task_names_its_model_then_the_router_then_the_agents_file_then_the_line(
+    task: str | None, decided: str | None, agent: str | None, model: str
+) -> None:
+    assigned: Any = {"steps": [], "model": decided}
+    definition: Any = {"model": agent}
+    given: Any = submission("t", model=task)
+    assert Work(assigned, given, definition, Settings(model_default="by-default"), Told()).model == model

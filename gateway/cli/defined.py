@@ -1,0 +1,150 @@
+"""What the commands of agents and of skills share: adding and changing a definition by its file, publishing, errors."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway import defining
+from gateway.cli.output import print_json, remark, say
+from gateway.errors import BadInput, GatewayError
+from gateway.history import newest_by_key, reach
+from gateway.nearest import did_you_mean
+from infra import definitions
+from infra.definitions import AGENT, SKILL, Kind
+from infra.front_matter import BadFile
+from infra.settings import Settings, load_settings
+
+file_option = click.option(
+    "--file", "file", metavar="FILE", help="Take this file, - for stdin, instead of opening an editor."
+)
+
+TEMPLATES = {
+    AGENT.topic: """---
+description: Says in one sentence what it does.
+role: standard            # primary, standard or automation
+capabilities: [light]     # kinds of work; a name of your own is a kind of your own
+keywords: []              # words of a task that speak for it
+runner: auto              # auto, anthropic, simulated or external
+instances: 1
+---
+You are …
+""",
+    SKILL.topic: """---
+description: Says in one sentence what work of this kind is.
+category: general
+words: []                 # words of a task that point to it, beside its name
+capabilities: []          # what an agent needs for it; left out: a capability of its name
+preferred: [claude-sonnet-5-5, claude-haiku-5-5]    # best suited first
+fallback: [claude-haiku-4-5]                        # when none of them can be used
+cost_weight: 0.3
+performance_weight: 0.7
+---
+""",
+}
+
+
+def known(kind: Kind[Any], settings: Settings) -> dict[str, Any]:
+    """What is published and not taken out."""
+    newest = newest_by_key(settings, kind.topic).values()
+    return {one[kind.key]: one for one in newest if not one["removed"]}
+
+
+def one_of(kind: Kind[Any], settings: Settings, name: str) -> dict[str, Any]:
+    found = known(kind, settings)
+    if name not in found:
+        what, plural = kind.form.what, kind.plural
+        raise GatewayError(f"There is no {what} {name}{did_you_mean(name, found)} `headway {plural} list` lists them.")
+    return dict(found[name])
+
+
+def add(kind: Kind[Any], name: str, file: str | None, user: str | None, as_json: bool) -> None:
+    settings = load_settings()
+    reach(settings)
+    found = known(kind, settings)
+    if name in found:
+        raise BadInput(f"There is {defining.an(kind.form.what)} {name} already: `headway {kind.plural} edit {name}`.")
+    _keep(kind, settings, None, name, file, TEMPLATES[kind.topic], user, as_json)
+
+
+def edit(kind: Kind[Any], name: str, file: str | None, as_json: bool) -> None:
+    settings = load_settings()
+    reach(settings)
+    published = one_of(kind, settings, name)
+    text = defining.file_text(kind, settings, published)
+    _keep(kind, settings, published, name, file, text, None, as_json)
+
+
+def _keep(
+    kind: Kind[Any],
+    settings: Settings,
+    published: dict[str, Any] | None,
+    name: str,
+    file: str | None,
+    text: str,
+    user: str | None,
+    as_json: bool,
+) -> None:
+    wanted = _read(file) if file is not None else _typed(kind, name, text)
+    try:
+        made = defining.define(kind, settings, published, name, wanted, user)
+    except BadFile as error:
+        where = "" if error.line is None else f"{_called(file)}, line {error.line}: "
+        raise BadInput(f"{where}{error.said}.") from error
+    if as_json:
+        print_json(made)
+        return
+    place = definitions.file_of(kind, settings, name)
+    say(f"{name} is {'changed' if published else 'defined'}; its file is {place}.")
+
+
+def _called(file: str | None) -> str:
+    return "stdin" if file == "-" else file or "the file"
+
+
+def _read(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return raw.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise BadInput(f"{_called(file)} cannot be read: {reason}.") from error
+
+
+def _typed(kind: Kind[Any], name: str, text: str) -> str:
+    """What somebody makes of the text in an editor, once it can be used."""
+    if not sys.stdin.isatty():
+        raise BadInput("There is no terminal to open an editor in: give --file FILE, or --file - for stdin.")
+    while True:
+        typed = click.edit(text, extension=".md")
+        if typed is None or typed == text:
+            raise BadInput("Nothing was changed, so nothing is kept.")
+        try:
+            defining.checked(kind, name, typed)
+            return typed
+        except BadFile as error:
+            remark(f"line {error.line}: {error.said}" if error.line else error.said)
+            if not click.confirm("Edit it again?", default=True, err=True):
+                raise BadInput("Nothing is kept.") from error
+            text = typed
+
+
+def publish(kind: Kind[Any]) -> None:
+    settings = load_settings()
+    reach(settings)
+    try:
+        published = definitions.publish(kind, settings)
+    except BadFile as error:
+        raise BadInput(str(error)) from error
+    for names, what in ((published.changed, "published"), (published.removed, "taken out")):
+        if names:
+            say(f"{what}: {', '.join(names)}")
+    if not published.changed and not published.removed:
+        say("Nothing has changed.")
+
+
+def tell_problems(settings: Settings) -> None:
+    """Files on this machine that cannot be used, so that somebody who looks for one sees why it is not there."""
+    for problem in definitions.problems(settings):
+        remark(f"Not taken over, what was known stays: {problem}")

@@ -1,0 +1,123 @@
+"""How the whole line is loaded: its pools, its instances, its hosts."""
+
+from typing import Any
+
+from gateway.fleet import AgentRow, agent_rows
+from gateway.sending import now_us
+from gateway.server.declare import Call, Reply, Route
+from gateway.server.services import Services
+from gateway.server.shapes import Schema, event, example, flag, many, plain, record, ref, text, whole
+
+
+async def fleet(call: Call) -> Reply:
+    services = call.services
+    since = _heard_since(services)
+    found = rows(services)
+    beats = [beat for beat in _beats(services) if beat["at"] >= since]
+    return Reply(
+        {
+            "at": now_us(),
+            "instances_live": sum(row.instances_live for row in found),
+            "instances": sum(row.instances for row in found),
+            "running": sum(row.running for row in found),
+            "slots": sum(row.slots for row in found),
+            "waiting": sum(row.waiting for row in found),
+            "waiting_max": sum(row.waiting_max for row in found),
+            "pools": [plain(dict(pool)) for _, pool in sorted(services.registry.pools.items())],
+            "hosts": _hosts(beats),
+        }
+    )
+
+
+def rows(services: Services) -> list[AgentRow]:
+    registry = services.registry
+    return agent_rows(
+        list(registry.agents.values()),
+        list(registry.pools.values()),
+        _beats(services),
+        heard_since_us=_heard_since(services),
+        model_default=services.settings.model_default,
+    )
+
+
+def _beats(services: Services) -> list[dict[str, Any]]:
+    return list(services.following.heartbeats.values())
+
+
+def _heard_since(services: Services) -> int:
+    return now_us() - int(1_000_000 * services.settings.lease_s)
+
+
+def _hosts(beats: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By name: what each said last."""
+    hosts: dict[str, dict[str, Any]] = {}
+    for beat in beats:
+        host = hosts.setdefault(
+            beat["host_id"], {"host_id": beat["host_id"], "at": 0, "draining": False, "instances": 0, "running": 0}
+        )
+        host["at"] = max(host["at"], beat["at"])
+        host["draining"] |= beat["draining"]
+        host["instances"] += len(beat["instances"])
+        host["running"] += sum(len(instance["running"]) for instance in beat["instances"])
+    return [hosts[name] for name in sorted(hosts)]
+
+
+# --- the declarations
+
+_HOST = record(
+    "An executor host.",
+    {
+        "host_id": text("Its name."),
+        "at": whole("When it was last heard [µs, UTC]"),
+        "draining": flag("Whether it takes no more work."),
+        "instances": whole("Instances it runs."),
+        "running": whole("Attempts in its hands."),
+    },
+)
+PARTS: dict[str, Schema] = {"PoolStatus": event("pool_status"), "Host": _HOST}
+
+
+def example_row() -> dict[str, Any]:
+    """Of an agent."""
+    definition: dict[str, Any] = {**example("agent_definition"), "removed": False}
+    beat = example("agent_heartbeat")
+    status = {**example("pool_status"), "agent_id": definition["agent_id"]}
+    beats = [{**beat, "agent_id": definition["agent_id"]}]
+    (row,) = agent_rows([definition], [status], beats, heard_since_us=beat["at"], model_default="claude-sonnet-5-5")
+    return row._asdict()
+
+
+def _example_fleet() -> dict[str, Any]:
+    row, beat = example_row(), example("agent_heartbeat")
+    totals = ("instances_live", "instances", "running", "slots", "waiting", "waiting_max")
+    return (
+        {"at": beat["at"]}
+        | {name: row[name] for name in totals}
+        | {"pools": [plain(example("pool_status"))], "hosts": _hosts([beat])}
+    )
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/fleet",
+        fleet,
+        "viewer",
+        "Tell how the whole line is loaded",
+        answer=record(
+            "The line: totals over its agents, every pool, every host.",
+            {
+                "at": whole("When this was looked at [µs, UTC]"),
+                "instances_live": whole("Live instances."),
+                "instances": whole("Instances as defined."),
+                "running": whole("Tasks that run."),
+                "slots": whole("Slots of live instances."),
+                "waiting": whole("Tasks that wait."),
+                "waiting_max": whole("Most tasks that may wait."),
+                "pools": many(ref("PoolStatus"), "By name."),
+                "hosts": many(ref("Host"), "By name; those heard of within the lease."),
+            },
+        ),
+        example=_example_fleet,
+    ),
+]

@@ -1,0 +1,111 @@
+"""Exploration: now and then a task goes to an agent that is not the best by what is known, so that more gets known.
+
+With the probability `explore` a task tries one of the agents that might be as good; chance is a hash of its id, so a
+repeat decides alike. The propensity of the agent chosen, by exploration or not, is exact:
+
+    p(agent) = (1 − rate) · p_best(agent) + rate · p_try(agent)
+
+where p_best is even among equals, and p_try half even and half softmax of value and uncertainty over those that may be
+tried: the even half bounds 1/p, on which what is learned from the log rests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from processors.chance import draw
+from processors.standing import PRIOR_RUNS, Flags, Floats
+
+PLAUSIBLE = 0.3
+"""How far below the best an agent's value may be for it to be tried."""
+TEMPERATURE = 0.1
+UNCERTAIN = 0.1
+"""What an agent without any run gains for being unknown; it falls with the square root of its runs."""
+EVEN = 0.5
+CLASS_ERRORS_MAX = 0.5
+"""Share of failures above which a kind of work is left to its best agents: something is broken, and trying others
+would teach that only. Below it failures are what there is to learn from."""
+MORE_ERRORS_MAX = 0.2
+"""How much more often than the best of its kind an agent may fail and still be tried."""
+PRIORITY_FIRST = 3
+"""More urgent tasks (1 and 2) are not used to try agents."""
+EXPLORE, TRY = "explore", "try"
+"""What is drawn: whether a task tries an agent, and which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """With which probability a task tries an agent, and why so."""
+
+    value: float
+    reason: str
+
+
+def rate(explore: float, priority: int, measured: bool, errors: float) -> Rate:
+    """`measured`: whether an experiment compares routers with this task, so that nothing else may vary it; `errors`:
+    the share of newest attempts that failed among the agents of its class."""
+    if explore <= 0:
+        return Rate(0.0, "off: explore is 0")
+    if priority < PRIORITY_FIRST:
+        return Rate(0.0, f"off: a task of priority {priority} goes to the best agent")
+    if measured:
+        return Rate(0.0, "off: an experiment compares routers with this task")
+    if errors > CLASS_ERRORS_MAX:
+        return Rate(0.0, f"off: {errors:.0%} of the newest attempts at this kind of work failed")
+    return Rate(min(1.0, explore), f"{min(1.0, explore):.0%} of the tasks of this kind try another agent")
+
+
+def class_errors(errors: Floats, runs: Floats, members: Flags) -> float:
+    """The share of newest attempts that failed, of all members; each counts by its runs, a hundred at most."""
+    weight = np.minimum(runs[members], 100.0)
+    total = float(weight.sum())
+    return float((errors[members] * weight).sum() / total) if total else 0.0
+
+
+def plausible(values: Floats, among: Flags, errors: Floats) -> Flags:
+    """Who of those may be tried: not far below the best of them, and not failing much more often than others."""
+    if not among.any():
+        return among
+    able = errors <= errors[among].min() + MORE_ERRORS_MAX
+    near: Flags = among & able & (values >= values[among].max() - PLAUSIBLE - 1e-9)
+    return near
+
+
+def chances(values: Floats, runs: Floats, may: Flags) -> Floats:
+    """p_try, one entry an agent."""
+    count = int(np.count_nonzero(may))
+    found = np.zeros(len(values))
+    if not count:
+        return found
+    tempting = (values[may] + UNCERTAIN / np.sqrt(1 + runs[may] / PRIOR_RUNS)) / TEMPERATURE
+    odds = np.exp(tempting - tempting.max())
+    found[may] = EVEN / count + (1 - EVEN) * odds / odds.sum()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Who gets the task, and how likely each was to get it."""
+
+    place: int
+    tried: bool
+    """Whether exploration chose."""
+    equals: Sequence[int]
+    tries: Floats
+    rate: float
+
+    def propensity(self, place: int) -> float:
+        """The probability with which tasks like this go to this agent."""
+        by_rank = 1 / len(self.equals) if place in self.equals else 0.0
+        return (1 - self.rate) * by_rank + self.rate * float(self.tries[place])
+
+
+def drawn(task_id: str, best: int, equals: Sequence[int], tries: Floats, probability: float) -> Drawn:
+    """`best`: the one of the `equals` whose turn it is; `tries`: p_try, all zero when nobody may be tried."""
+    probability = probability if tries.any() else 0.0
+    if probability == 0 or draw(task_id, EXPLORE) >= probability:
+        return Drawn(best, False, equals, tries, probability)
+    bounds = np.cumsum(tries)
+    place = int(np.searchsorted(bounds, draw(task_id, TRY) * bounds[-1], side="right"))
+    return Drawn(min(place, int(np.flatnonzero(tries)[-1])), True, equals, tries, probability)

@@ -1,0 +1,246 @@
+"""The router that learns: the rules and a learned model both look at a task, and the more confident of them chooses.
+
+The rules' confidence is half their score, half its lead over the second (`processors/routing.py`). The model's is its
+lead alone: how much more its choice is worth than what the rules would take, as it sees it, of which CLEAR_GAIN is a
+clear one; less for a task that is unlike most it was trained on. How good its choice is does not count, for what can be
+reached differs from line to line: where nobody gives feedback, a success is worth half. A model that abstains has no
+say, and where both would take the same agent the rules have the word.
+
+The model ranks by utility (utility.py); which agent gets the task in the end is left to exploring.py.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from processors.chance import draw
+from processors.learning import exploring
+from processors.learning.explaining import View, candidates, named, reason, steps
+from processors.learning.learned import Opinion, Scorer
+from processors.learning.utility import Costs, Units, utilities, weights_of
+from processors.pricing import PRICES, Price
+from processors.reading import TURN, Places, Reading, Ruling
+from processors.routing import RULES, Choice, Index, known
+from processors.skills import model_for
+from processors.standing import Flags, Floats
+from schemas.events import Override, PoolStatus, SkillDefinition, TaskSubmitted
+
+HYBRID = "hybrid/1"
+CLEAR_GAIN = 0.1
+"""What the model's choice has to be worth more than the rules', in quality, to lead clearly: twice the error that what
+it expects may have."""
+KNOWN = 0.2
+"""A task that is more like the training data than one in five of these is known; below, it counts in proportion."""
+EQUAL = 0.005
+"""Agents whose utility is that near to the best are equals, and take turns as those of the rules do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say of a choice; experiments may vary it from task to task."""
+
+    learned: bool = True
+    """False: the rules choose, and nothing is tried."""
+    explore: float = 0.05
+    units: Units = field(default_factory=Units)
+
+
+USUAL = Terms()
+
+
+class Decision(NamedTuple):
+    choice: Choice
+    drawn: exploring.Drawn | None
+    """None where nothing was left to choose."""
+    places: Mapping[str, int]
+
+    def propensity(self, agent_id: str) -> float:
+        """The probability with which tasks like this go to this agent."""
+        if self.drawn is None:
+            return float(agent_id == self.choice.agent_id)
+        return self.drawn.propensity(self.places[agent_id])
+
+
+class Hybrid:
+    """The router over one registry and one model. Make a new one when either changes; it costs little."""
+
+    def __init__(
+        self,
+        index: Index,
+        scorer: Scorer | None = None,
+        skills: Mapping[str, SkillDefinition] | None = None,
+        costs: Costs | None = None,
+        prices: Mapping[str, Price] = PRICES,
+        no_scorer: str = "no model is in use",
+        paused: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        """`no_scorer`: why there is none, in words. `paused`: models that were overloaded a moment ago."""
+        self._paused = paused
+        self._index = index
+        self._scorer = scorer
+        self._skills = skills or {}
+        self._costs = costs or Costs(index.definitions, prices, "", with_key=False)
+        self._prices = prices
+        self._no_scorer = no_scorer
+
+    def route(
+        self,
+        task: TaskSubmitted,
+        pools: Mapping[str, PoolStatus],
+        terms: Terms = USUAL,
+        settings: Sequence[Override] = (),
+        measured: bool = False,
+    ) -> Choice:
+        """`settings`: what differs for this task; `measured`: whether an experiment compares routers with it."""
+        return self.decide(task, pools, terms, settings, measured).choice
+
+    def decide(
+        self,
+        task: TaskSubmitted,
+        pools: Mapping[str, PoolStatus],
+        terms: Terms = USUAL,
+        settings: Sequence[Override] = (),
+        measured: bool = False,
+    ) -> Decision:
+        """As `route`, and how likely each agent was to get the task."""
+        reading = self._index.read(task, pools)
+        if isinstance(reading, Choice):
+            return Decision(self._without_choice(task, reading, settings), None, self._index.places)
+        view = self._look(reading, terms, settings)
+        if view.best is None and view.ruling.place is None:
+            refused = replace(self._index.ruled(reading, view.ruling), steps=steps(view, view.model))
+            return Decision(refused, None, self._index.places)
+        rate = self._rate(view, terms, measured)
+        drawn = _drawn(view, rate.value)
+        return Decision(self._choice(view, rate, drawn, settings), drawn, self._index.places)
+
+    def _without_choice(self, task: TaskSubmitted, choice: Choice, settings: Sequence[Override]) -> Choice:
+        """Refused, in parts, or for the agent that was asked for by name: only its model is left to say."""
+        if choice.agent_id is None:
+            return choice
+        agent = self._index.definitions[self._index.places[choice.agent_id]]
+        model = model_for(
+            self._skills.get(choice.skill), task, agent, self._prices, settings=settings, paused=self._paused()
+        )
+        return replace(choice, model=model.model, steps=list(named(choice.agent_id, choice.reason, model)))
+
+    def _look(self, reading: Reading, terms: Terms, settings: Sequence[Override]) -> View:
+        index, task = self._index, reading.task
+        skill = self._skills.get(reading.skill)
+        ruling = index.rule(reading)
+        weights = weights_of(skill, task["priority"])
+        model = model_for(skill, task, None, self._prices, settings=settings, paused=self._paused())
+        cost = self._costs.of(len(task["text"]), task["model"], model.model)
+        places = index.group(reading) if reading.skill_known else None
+        opinion, silence = self._asked(task, terms, places)
+        quality = reading.scores if opinion is None else opinion.quality
+        utility = utilities(quality, cost, index.standing.wait_ms, weights, terms.units)
+        considered = reading.room & self._looked_at(reading, places)
+        best, equals, sure = None, np.zeros(0, np.intp), 0.0
+        if opinion is not None and considered.any():
+            best, equals = _best(utility, considered, draw(task["task_id"], TURN))
+            gain = _gain(utility, best, ruling) / weights.quality
+            sure = min(1.0, opinion.known / KNOWN) * min(1.0, max(0.0, gain / CLEAR_GAIN))
+        return View(
+            index,
+            reading,
+            ruling,
+            weights,
+            cost,
+            model,
+            self._scorer.name if self._scorer else "",
+            opinion,
+            silence,
+            utility,
+            considered,
+            best,
+            equals,
+            round(sure, 3),
+        )
+
+    def _looked_at(self, reading: Reading, places: Places | None) -> Flags:
+        """Whom the model may choose: those who can do it and the fallbacks; where nobody can, those who match; where
+        nothing says whose work it is, everybody."""
+        if not reading.skill_known:
+            return np.ones_like(reading.matching)
+        if places is None:
+            return reading.matching | self._index.fallbacks
+        found = np.zeros_like(reading.matching)
+        found[places] = True
+        return found
+
+    def _asked(self, task: TaskSubmitted, terms: Terms, places: Places | None) -> tuple[Opinion | None, str]:
+        if not terms.learned:
+            return None, "the setting `routing` is rules"
+        if self._scorer is None:
+            return None, self._no_scorer
+        told = self._scorer.ask(task, self._index.standing, places)
+        if isinstance(told, str):
+            return None, told
+        if told.abstains:
+            return None, f"{self._scorer.name} knows no such tasks ({told.known:.2f}) and abstains"
+        return told, ""
+
+    def _rate(self, view: View, terms: Terms, measured: bool) -> exploring.Rate:
+        if not terms.learned:
+            return exploring.Rate(0.0, "off: the setting `routing` is rules")
+        standing, reading = self._index.standing, view.reading
+        members = reading.able if reading.able.any() else reading.matching
+        errors = exploring.class_errors(standing.errors, standing.runs, members)
+        return exploring.rate(terms.explore, reading.task["priority"], measured, errors)
+
+    def _choice(self, view: View, rate: exploring.Rate, drawn: exploring.Drawn, settings: Sequence[Override]) -> Choice:
+        reading, agent = view.reading, self._index.definitions[drawn.place]
+        model = view.model
+        if agent["model"]:
+            model = model_for(None, reading.task, agent, self._prices, settings=settings, paused=self._paused())
+        other = view.ruling.place if view.learned_wins else view.best
+        choice = Choice(
+            agent_id=agent["agent_id"],
+            pool=agent["agent_id"],
+            skill=reading.skill,
+            complexity=reading.features.complexity_score,
+            confidence=view.confidence if view.learned_wins else view.ruling.confidence,
+            reason=reason(view, drawn),
+            candidates=candidates(view, drawn.place),
+            router=HYBRID if view.learned_wins else RULES,
+            propensity=drawn.propensity(drawn.place),
+            model=model.model,
+            steps=steps(view, model, rate, drawn),
+            alternative=None if other is None else view.name(other),
+        )
+        expected = view.expects(drawn.place)
+        scorer = None if view.opinion is None else view.scorer
+        return replace(choice, decided=known(choice, self._index.standing.of(drawn.place), scorer, expected))
+
+
+def _best(utility: Floats, among: Flags, turn: float) -> tuple[int, Places]:
+    """The best, of equals the one whose turn it is, and the equals."""
+    equals = np.flatnonzero(among & (utility >= utility[among].max() - EQUAL))
+    return int(equals[int(turn * len(equals))]), equals
+
+
+def _gain(utility: Floats, best: int, ruling: Ruling) -> float:
+    """What the model's choice is worth more than that of the rules. Of their equals the mean, whoever's turn it is: who
+    wins must not be left to chance, for the propensity does not tell of it. Nothing, where it was not asked of them."""
+    if not len(ruling.equals):
+        return np.inf
+    gain = float(utility[best] - utility[ruling.equals].mean())
+    return gain if np.isfinite(gain) else 0.0
+
+
+def _drawn(view: View, probability: float) -> exploring.Drawn:
+    """Who gets the task: the winner's best, or one that is tried."""
+    reading, standing = view.reading, view.index.standing
+    if view.learned_wins and view.best is not None:
+        best, equals, values, among = view.best, view.equals, view.utility, view.considered
+    else:
+        assert view.ruling.place is not None
+        able = reading.able & reading.room
+        among = able if able.any() else reading.matching & reading.room
+        best, equals, values = view.ruling.place, view.ruling.equals, reading.scores
+    may = exploring.plausible(values, among, standing.errors)
+    tries = exploring.chances(values, standing.runs, may)
+    return exploring.drawn(reading.task["task_id"], best, equals.tolist(), tries, probability)

@@ -1,0 +1,49 @@
+"""Models on the page: which one is in use, promoting and going back with a question, and one with its lineage."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from infra import models
+from tests.support.learning import model
+from tests.support.site import Site, Visit
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_effect(visit: Visit, site: Site) -> None:
+    page = visit.page
+    page.goto("/models")
+    expect(page.locator(".now")).to_contain_text("The rules alone")
+    expect(page.locator(".empty")).to_contain_text("headway train")
+    metrics = {"held_out": 1204.0, "auc": 0.81, "ece": 0.02, "gain": 0.07, "gain_low": 0.03, "gain_high": 0.11}
+    good = model("mlp-1", created_at=2_000_000, metrics=metrics | {"log_loss": 0.4}, reason="It <b>knows</b>.")
+    models.write(site.settings, good)
+    models.write(site.settings, model("knn-1", status="rejected", reason="It knows nothing."))
+    page.reload()
+    row = page.get_by_role("row", name=re.compile("^mlp-1"))
+    expect(row).to_contain_text("+7.0 points")
+    expect(row).to_contain_text("It <b>knows</b>.")
+    assert visit.grave_findings() == []
+    row.get_by_role("button", name="Promote").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Put mlp-1 to use? Routers take it within seconds")
+    dialog.get_by_label("Why").fill("as agreed")
+    dialog.get_by_role("button", name="Promote").click()
+    expect(page.locator(".now")).to_contain_text("mlp-1")
+    expect(page.locator(".now")).to_contain_text("as agreed")
+    page.get_by_role("row", name=re.compile("^knn-1")).get_by_role("button").click()
+    expect(dialog).to_contain_text("The gate rejected it: It knows nothing.")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("link", name="mlp-1", exact=True).first.click()
+    expect(page).to_have_url(re.compile("/models/mlp-1$"))
+    expect(page.locator("#main")).to_contain_text("headway train")
+    assert visit.grave_findings() == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Roll back").click()
+    expect(dialog).to_contain_text("the rules alone route")
+    dialog.get_by_role("button", name="Roll back").click()
+    expect(page.locator(".now")).to_contain_text("The rules alone")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
