@@ -11,7 +11,7 @@ from infra.settings import Settings
 from processors.admission import ID_CHARS_MAX, bad_ids
 from processors.sampling import Joiner
 from schemas.codec import BadMessage, decode_as, encode
-from schemas.events import FeedbackGiven
+from schemas.events import FeedbackGiven, TaskOutcome
 from streams.app import Line
 from streams.shard import Write
 
@@ -43,7 +43,9 @@ class JoinDesk:
         if topic == SUBMITTED:
             self._submitted(value, now)
         elif topic == OUTCOMES:
-            self._joiner.outcome(decode_as("TaskOutcome", value), now)
+            outcome: TaskOutcome = decode_as("TaskOutcome", value)
+            _count(outcome)
+            self._joiner.outcome(outcome, now)
         else:
             said: FeedbackGiven = decode_as("FeedbackGiven", value)
             if wrong := _objection(said):
@@ -82,6 +84,13 @@ class JoinDesk:
 
     def close(self) -> None:
         metrics.SAMPLES_WAITING.remove(self._partition)
+
+
+def _count(outcome: TaskOutcome) -> None:
+    if outcome["decided"] is not None and outcome["status"] in ("completed", "failed", "dead_lettered"):
+        by = "rules" if outcome["decided"]["router"].startswith("rules") else "learned"
+        accepted = outcome["status"] == "completed" and outcome["redos"] == 0
+        metrics.CHOSEN_ENDED.labels(by, str(accepted).lower()).inc()
 
 
 def _objection(said: FeedbackGiven) -> str | None:

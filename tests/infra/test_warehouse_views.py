@@ -184,11 +184,14 @@ def test_a_learned_router_is_held_against_the_rules(tmp_path):
             ("RoutingDecision", example("RoutingDecision", **who, router=router, decided_at=now)),
             ("TaskOutcome", example("TaskOutcome", **who, status="completed", redos=int(redos), items=[])),
         ]
+    month = 30 * 86_400_000_000
+    for name, promoted_at in (("blend-1", now - month), ("blend-2", now), ("blend-2", None), ("rules", now)):
+        events.append(("RoutingModel", example("RoutingModel") | {"name": name, "promoted_at": promoted_at}))
     with running_warehouse(tmp_path) as settings, Asker(settings) as asker:
         assert figure(asker, "learned_success") is None and figure(asker, "model_updates") is None
         store(settings, events)
         assert figure(asker, "learned_success") == 0.75 / 0.25
-        assert figure(asker, "model_updates") == 2
+        assert figure(asker, "model_updates") == 1
 
 
 def test_furnishing_twice_changes_nothing(empty):

@@ -84,3 +84,18 @@ def test_samples_and_what_makes_none_are_counted():
     assert counted("headway_samples_waiting", partition="7") == 1
     desk.close()
     assert counted("headway_samples_waiting", partition="7") == 0
+
+
+def test_who_chose_and_whether_it_was_right_is_counted_for_rules_and_learned_apart():
+    def counts() -> list[float]:
+        arms = [(by, accepted) for by in ("rules", "learned") for accepted in ("true", "false")]
+        return [counted("headway_chosen_ended_total", by=by, accepted=accepted) for by, accepted in arms]
+
+    before, desk = counts(), JoinDesk(0, 10)
+    decided = outcome("x")["decided"]
+    for number, (router, over) in enumerate(
+        [("rules/2", {}), ("hybrid/1", {}), ("hybrid/1", {"redos": 1}), ("hybrid/1", {"status": "failed"})]
+        + [("hybrid/1", {"status": "cancelled"})]
+    ):
+        put(desk, OUTCOMES, outcome(f"t-{number}") | {"decided": decided | {"router": router}} | over)
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 0, 1, 2]

@@ -1,7 +1,5 @@
--- How many versions of a learned router came into use in the last week?
+-- How many learned models came into use in the last week?
 -- normal: 1–2
-SELECT if(count() = 0, NULL, countIf(first_decision > now() - toIntervalWeek(1))) AS new_versions, count() AS versions,
-  maxOrNull(first_decision) AS newest
-FROM (
-  SELECT router, min(decided_at) AS first_decision FROM routing_decision WHERE NOT startsWith(router, 'rules') GROUP BY router
-)
+SELECT if(count() = 0, NULL, countIf(promoted_at > now() - toIntervalWeek(1))) AS updates, uniqExact(name) AS models,
+  maxOrNull(promoted_at) AS newest
+FROM (SELECT DISTINCT name, promoted_at FROM routing_model WHERE promoted_at IS NOT NULL AND name != 'rules')
