@@ -13,7 +13,7 @@ from infra.per_task import PerTask
 from infra.settings import ROUTING_LEARNED, Settings
 from processors.admission import Limits
 from processors.experiments.assignment import Assignment
-from processors.learning.hybrid import Decision, Hybrid, Terms
+from processors.learning.hybrid import Asked, Decision, Hybrid, Terms
 from processors.learning.learned import Embed, Learned, made
 from processors.learning.utility import Costs, Units
 from processors.pricing import with_own
@@ -67,13 +67,13 @@ def decide(settings: Settings, known: Registries, task: TaskSubmitted, embedder:
     costs = Costs(index.definitions, prices, settings.model_default, bool(settings.anthropic_api_key))
     hybrid = Hybrid(index, scorer, known.skills, costs, prices, why_none)
     compared = any(known.experiments[one["experiment"]]["parameter"] == "routing" for one in exposures)
-    terms = PerTask(settings, _terms).of(overrides)
+    asked = Asked(task, PerTask(settings, _terms).of(overrides), overrides, compared)
     try:
-        decision = hybrid.decide(task, known.pools, terms, overrides, compared)
+        decision = hybrid.decide(asked, known.pools)
     except Exception as error:  # whatever a model does: the router's rules would answer for it
         why_none = f"{used['name'] if used else 'the model'} had no answer: {type(error).__name__}: {error}"
         plain = Hybrid(index, None, known.skills, costs, prices, why_none)
-        decision = plain.decide(task, known.pools, terms, overrides, compared)
+        decision = plain.decide(asked, known.pools)
     return Told(decision, exposures, overrides, used)
 
 

@@ -178,8 +178,8 @@ SAMPLES_UNTAUGHT = Counter("headway_samples_untaught", "Tasks that teach nothing
 # of late_feedback alone: people judge answers that are older than what is remembered.
 SAMPLES_LOST = Counter("headway_samples_lost", "Tasks and feedback that were forgotten before they met", ["what"])
 
-# Ended tasks by who chose the agent, rules or learned, and whether the answer was accepted at once. The learned share of
-# accepted ones below that of the rules: `headway ask learned_success`, and `headway models rollback`.
+# Ended tasks by who chose the agent, rules or learned, and whether the answer was accepted at once. The learned share
+# of accepted ones below that of the rules: `headway ask learned_success`, and `headway models rollback`.
 CHOSEN_ENDED = Counter("headway_chosen_ended", "Ended tasks by who chose", ["by", "accepted"])
 
 # Tasks that wait for their outcome, or outcomes for their task. Near samples_remembered the oldest are given up.

@@ -3,7 +3,7 @@
 The order of the queue, the instance and the moment are left to the dispatcher.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Protocol
@@ -34,7 +34,7 @@ ByMeaning = Callable[[str], Meant | None]
 RULES = "rules/2"
 CLEAR_LEAD = 0.3
 """Lead over the second at which the choice counts as clear."""
-CANDIDATES_MAX = 16
+CANDIDATES_MAX = 8
 """Candidates told in a decision: the whole of a large registry would make each decision tens of kilobytes."""
 
 
@@ -102,13 +102,17 @@ class Index:
 
     def route(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Choice:
         """The choice of the rules alone."""
-        reading = self.read(task, pools)
+        (reading,) = self.read([task], pools)
         if isinstance(reading, Choice):
             return reading
         return self.ruled(reading, self.rule(reading))
 
-    def read(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Reading | Choice:
-        """What there is to know of the task; the choice itself where none is left to make."""
+    def read(self, tasks: Sequence[TaskSubmitted], pools: Mapping[str, PoolStatus]) -> list[Reading | Choice]:
+        """What there is to know of each task; the choice itself where none is left to make."""
+        self.standing.refresh(pools)
+        return [self._read(task, pools) for task in tasks]
+
+    def _read(self, task: TaskSubmitted, pools: Mapping[str, PoolStatus]) -> Reading | Choice:
         refusal = objection(task, self._limits)
         if refusal:
             return _refuse(task["task_id"], GENERAL, 0.0, refusal)
@@ -126,7 +130,6 @@ class Index:
         if asked is not None:
             named = Choice(asked, asked, skill, complexity, 1.0, f"{asked} was asked for by name.")
             return replace(named, decided=known(named, pools.get(asked)))
-        self.standing.refresh(pools)
         mentions = self._mentions.find(words)
         able = self._by_skill.get(skill, self._nobody_able)
         counts, looking, matching = np.zeros(len(self.ids)), np.zeros(len(self.ids), np.bool_), able

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import importlib
+import os
 
 import uvloop
 
@@ -26,6 +27,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     log.configure(settings, f"{arguments.service}-{arguments.index}")
+    # Threads of sums would wait busily for each other, on processors that the rest of the line needs.
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     uvloop.install()
     gc.set_threshold(50_000, 20, 50)  # a backlog is many objects that live long: looking at them often finds nothing
     service = importlib.import_module(_MODULES[arguments.service])

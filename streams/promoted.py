@@ -58,15 +58,14 @@ class Remembering:
         self._known: dict[str, Vector] = {}
 
     def embed(self, texts: Sequence[str]) -> Vector:
-        found: Vector | None
-        if len(texts) != 1:
-            return self._embedder.embed(texts)
-        found = self._known.get(texts[0])
-        if found is None:
-            if len(self._known) >= TEXTS_KEPT:
-                self._known.clear()
-            found = self._known[texts[0]] = self._embedder.embed(texts)
-        return found
+        if len(self._known) >= TEXTS_KEPT:
+            self._known.clear()
+        known = {text: vector for text in texts if (vector := self._known.get(text)) is not None}
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            made = dict(zip(new, self._embedder.embed(new), strict=True))
+            self._known |= made
+            known |= made
+        return np.array([known[text] for text in texts], np.float32).reshape(len(texts), self.size)
 
 
 class Guarded:
@@ -88,22 +87,25 @@ class Guarded:
         self._learned = self._of(agents, self.made)
         return self
 
-    def ask(self, task: TaskSubmitted, standing: Standing, places: Places | None = None) -> Opinion | str:
+    def ask(
+        self, tasks: Sequence[TaskSubmitted], standing: Standing, places: Places | None = None
+    ) -> Sequence[Opinion] | str:
         assert self._learned is not None
         if self._out:
             return self._out
         began = time.perf_counter()
         try:
-            opinion = self._learned.ask(task, standing, places)
+            opinions = self._learned.ask(tasks, standing, places)
         except Exception as error:  # whatever a model does, the task goes on
             return self._trouble("failed", f"{type(error).__name__}: {error}")
-        took = time.perf_counter() - began
-        metrics.MODEL_OPINION.observe(took)
+        took = (time.perf_counter() - began) / len(tasks)
+        for _ in tasks:
+            metrics.MODEL_OPINION.observe(took)
         if took > BUDGET_S:
             self._trouble("slow", f"{took * 1000:.0f} ms for an opinion, of {BUDGET_S * 1000:.0f}")
         else:
             self._troubles = 0
-        return opinion
+        return opinions
 
     def _trouble(self, kind: str, said: str) -> str:
         metrics.MODEL_TROUBLES.labels(kind).inc()
@@ -125,7 +127,7 @@ class Guarded:
         try:
             for number in range(TROUBLES_MAX):
                 began = time.perf_counter()
-                learned.ask(_trial(number), standing)
+                learned.ask([_trial(number)], standing)
                 took.append(time.perf_counter() - began)
         except Exception as error:  # as above
             return f"{type(error).__name__}: {error}"

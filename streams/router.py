@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -12,7 +13,7 @@ from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
 from infra.settings import ROUTING_LEARNED, Settings
 from processors.admission import Limits, bad_ids, oversize
 from processors.experiments.assignment import Assignment
-from processors.learning.hybrid import Hybrid, Terms
+from processors.learning.hybrid import Asked, Hybrid, Terms
 from processors.learning.utility import Costs, Units
 from processors.pricing import with_own
 from processors.remembered import Remembered
@@ -35,6 +36,16 @@ log = structlog.get_logger()
 def terms_of(settings: Settings) -> Terms:
     units = Units(settings.cost_unit_usd, settings.wait_unit_s)
     return Terms(settings.routing == ROUTING_LEARNED, settings.explore, units)
+
+
+class Enrolled(NamedTuple):
+    """A task, the experiments that it takes part in, and the settings that differ for it."""
+
+    task: TaskSubmitted
+    exposures: list[Exposure]
+    settings: list[Override]
+    measured: bool
+    """Whether one of them compares routers."""
 
 
 class Routing:
@@ -63,14 +74,11 @@ class Routing:
         self._experiments: Mapping[str, Experiment] = {}
         self._assignment = Assignment(())
 
-    def choose(self, task: TaskSubmitted, exposures: Sequence[Exposure], settings: Sequence[Override]) -> Choice:
-        """The choice for a task that takes part in these experiments, and for which these settings differ."""
+    def choose(self, tasks: Sequence["Enrolled"]) -> list[Choice]:
+        """The choice for each of them, in their order."""
         self._renew()
-        compared = any(self._parameter(exposure) == "routing" for exposure in exposures)
-        choice = self._hybrid.route(task, self._registry.pools, self._terms(settings), settings, compared)
-        if choice.agent_id is not None:
-            self._index.standing.note(self._index.places[choice.agent_id])
-        return choice
+        asked = [Asked(one.task, self._terms(one.settings), one.settings, one.measured) for one in tasks]
+        return self._hybrid.route(asked, self._registry.pools)
 
     def _renew(self) -> None:
         ready, version = self._promoted.ready, self._registry.version
@@ -86,25 +94,28 @@ class Routing:
         costs = Costs(agents, self._prices, settings.model_default, bool(settings.anthropic_api_key))
         self._hybrid = Hybrid(self._index, scorer, skills, costs, self._prices, ready.no_scorer, self._paused)
 
-    def _parameter(self, exposure: Exposure) -> str:
-        return self._experiments[exposure["experiment"]]["parameter"]
-
-    def assign(self, task: TaskSubmitted) -> tuple[list[Exposure], list[Override]]:
-        """The experiments that the task takes part in, and the settings that differ for it."""
+    def enrol(self, task: TaskSubmitted) -> "Enrolled":
         if self._registry.experiments is not self._experiments:
             self._experiments = self._registry.experiments
             self._assignment = Assignment(self._experiments.values())
             log.info("experiments", running=sum(e["status"] == "running" for e in self._experiments.values()))
-        return self._assignment.of(task)
+        exposures, settings = self._assignment.of(task)
+        measured = any(self._experiments[one["experiment"]]["parameter"] == "routing" for one in exposures)
+        return Enrolled(task, exposures, settings, measured)
 
 
 class RouteDesk:
-    """Each id gets one decision, however often and after whatever crash it comes: the log has the ids decided."""
+    """Each id gets one decision, however often and after whatever crash it comes: the log has the ids decided.
+
+    What comes in is gathered, and decided together when it has to be written.
+    """
 
     def __init__(self, router: Routing, remembered_max: int) -> None:
         self._router = router
         self._decided = Remembered(remembered_max)
-        self._writes: list[Write] = []
+        self._gathered: list[tuple[Enrolled, bytes, str | None]] = []
+        """Each with the bytes that travel on, and why it is refused."""
+        self._forgotten: list[str] = []
 
     def restore(self, records: Mapping[str, bytes], now: int) -> None:
         for task_id in records:
@@ -123,38 +134,8 @@ class RouteDesk:
         if refusal:
             task = _shortened(task)
             raw = encode("TaskSubmitted", task)
-        started = time.monotonic()
-        exposures, settings = self._router.assign(task)
-        choice = self._router.choose(task, exposures, settings)
-        metrics.DECISION.observe(time.monotonic() - started)
-        decision: RoutingDecision = {
-            "event_id": f"{task_id}/decision",
-            "task_id": task_id,
-            "session_id": task["session_id"],
-            "tenant_id": task["tenant_id"],
-            "decided_at": now,
-            "agent_id": None if refusal else choice.agent_id,
-            "pool": choice.pool,
-            "skill": choice.skill,
-            "complexity": choice.complexity,
-            "confidence": choice.confidence,
-            "propensity": choice.propensity,
-            "router": choice.router,
-            "reason": choice.reason,
-            "candidates": choice.candidates,
-            "refusal": refusal or choice.refusal,
-            "task": raw,
-            "exposures": exposures,
-            "settings": settings,
-            "decided": None if refusal else choice.decided,
-            "model": None if refusal else choice.model,
-            "steps": choice.steps,
-            "alternative": choice.alternative,
-        }
-        _count(decision)
-        self._writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
-        self._writes.append(Write(LOG, task_id, encode("TaskDecided", {"task_id": task_id, "at": now})))
-        self._writes += [Write(LOG, forgotten, None) for forgotten in self._decided.add(task_id)]
+        self._gathered.append((self._router.enrol(task), raw, refusal))
+        self._forgotten += self._decided.add(task_id)
 
     def tick(self, now: int) -> None:
         """Nothing here waits for time."""
@@ -163,11 +144,53 @@ class RouteDesk:
         return _NEVER
 
     def take(self, now: int) -> list[Write]:
-        writes, self._writes = self._writes, []
-        return writes
+        gathered, self._gathered = self._gathered, []
+        forgotten, self._forgotten = self._forgotten, []
+        if not gathered:
+            return []
+        started = time.monotonic()
+        choices = self._router.choose([enrolled for enrolled, _, _ in gathered])
+        took = (time.monotonic() - started) / len(gathered)
+        writes = []
+        for (enrolled, raw, refusal), choice in zip(gathered, choices, strict=True):
+            metrics.DECISION.observe(took)
+            decision = _decision(enrolled, raw, refusal, choice, now)
+            _count(decision)
+            task_id = decision["task_id"]
+            writes.append(Write("routing.decisions", choice.pool, encode("RoutingDecision", decision), task_id))
+            writes.append(Write(LOG, task_id, encode("TaskDecided", {"task_id": task_id, "at": now})))
+        return writes + [Write(LOG, task_id, None) for task_id in forgotten]
 
     def close(self) -> None:
         """Nothing here outlives a partition."""
+
+
+def _decision(enrolled: Enrolled, raw: bytes, refusal: str | None, choice: Choice, now: int) -> RoutingDecision:
+    task = enrolled.task
+    return {
+        "event_id": f"{task['task_id']}/decision",
+        "task_id": task["task_id"],
+        "session_id": task["session_id"],
+        "tenant_id": task["tenant_id"],
+        "decided_at": now,
+        "agent_id": None if refusal else choice.agent_id,
+        "pool": choice.pool,
+        "skill": choice.skill,
+        "complexity": choice.complexity,
+        "confidence": choice.confidence,
+        "propensity": choice.propensity,
+        "router": choice.router,
+        "reason": choice.reason,
+        "candidates": choice.candidates,
+        "refusal": refusal or choice.refusal,
+        "task": raw,
+        "exposures": enrolled.exposures,
+        "settings": enrolled.settings,
+        "decided": None if refusal else choice.decided,
+        "model": None if refusal else choice.model,
+        "steps": choice.steps,
+        "alternative": choice.alternative,
+    }
 
 
 def _count(decision: RoutingDecision) -> None:

@@ -20,9 +20,9 @@ from lab.bench.places import bench_settings
 from lab.bench.program import program
 from lab.own_line import OwnLine, running
 from processors.admission import Limits
-from processors.learning.hybrid import Hybrid
+from processors.learning.hybrid import Asked, Hybrid
 from processors.learning.learned import Learned, made
-from processors.routing import Choice, Index
+from processors.routing import Index
 from schemas.codec import encode
 from schemas.events import PoolStatus, TaskSubmitted, TrainingSample
 
@@ -209,7 +209,7 @@ def _decisions_ms(settings: Settings, used: Any, count: int) -> list[float]:
     for number in range(WARM_UP + count):
         task = _task(f"d-{number}", next(texts)[1])
         began = time.perf_counter()
-        choice: Choice = hybrid.route(task, pools)
+        (choice,) = hybrid.route([Asked(task)], pools)
         took.append((time.perf_counter() - began) * 1000)
         assert choice.agent_id is not None
     return took[WARM_UP:]

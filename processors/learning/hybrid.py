@@ -9,7 +9,7 @@ say, and where both would take the same agent the rules have the word.
 The model ranks by utility (utility.py); which agent gets the task in the end is left to exploring.py.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -48,6 +48,16 @@ class Terms:
 
 
 USUAL = Terms()
+_RULES_ALONE = "the setting `routing` is rules"
+
+
+class Asked(NamedTuple):
+    task: TaskSubmitted
+    terms: Terms = USUAL
+    settings: Sequence[Override] = ()
+    """What differs for this task."""
+    measured: bool = False
+    """Whether an experiment compares routers with it."""
 
 
 class Decision(NamedTuple):
@@ -85,36 +95,37 @@ class Hybrid:
         self._prices = prices
         self._no_scorer = no_scorer
 
-    def route(
-        self,
-        task: TaskSubmitted,
-        pools: Mapping[str, PoolStatus],
-        terms: Terms = USUAL,
-        settings: Sequence[Override] = (),
-        measured: bool = False,
-    ) -> Choice:
-        """`settings`: what differs for this task; `measured`: whether an experiment compares routers with it."""
-        return self.decide(task, pools, terms, settings, measured).choice
+    def route(self, asked: Sequence[Asked], pools: Mapping[str, PoolStatus]) -> list[Choice]:
+        """In their order: each task knows of the waits that those before it make, here and in earlier calls. Many at
+        once cost far less each, for the model is asked about all of them together."""
+        index, choices = self._index, []
+        for decision in self._decisions(asked, pools):
+            choices.append(choice := decision.choice)
+            if choice.agent_id is not None:
+                index.standing.note(index.places[choice.agent_id])
+        return choices
 
-    def decide(
-        self,
-        task: TaskSubmitted,
-        pools: Mapping[str, PoolStatus],
-        terms: Terms = USUAL,
-        settings: Sequence[Override] = (),
-        measured: bool = False,
-    ) -> Decision:
-        """As `route`, and how likely each agent was to get the task."""
-        reading = self._index.read(task, pools)
+    def decide(self, asked: Asked, pools: Mapping[str, PoolStatus]) -> Decision:
+        """What would become of a task, and how likely each agent is to get it."""
+        (decision,) = self._decisions([asked], pools)
+        return decision
+
+    def _decisions(self, asked: Sequence[Asked], pools: Mapping[str, PoolStatus]) -> Iterator[Decision]:
+        readings = self._index.read([one.task for one in asked], pools)
+        opinions = self._opinions(asked, readings)
+        for one, reading, opinion in zip(asked, readings, opinions, strict=True):
+            yield self._decision(one, reading, opinion)
+
+    def _decision(self, asked: Asked, reading: Reading | Choice, opinion: Opinion | str) -> Decision:
         if isinstance(reading, Choice):
-            return Decision(self._without_choice(task, reading, settings), None, self._index.places)
-        view = self._look(reading, terms, settings)
+            return Decision(self._without_choice(asked.task, reading, asked.settings), None, self._index.places)
+        view = self._look(reading, asked, opinion)
         if view.best is None and view.ruling.place is None:
             refused = replace(self._index.ruled(reading, view.ruling), steps=steps(view, view.model))
             return Decision(refused, None, self._index.places)
-        rate = self._rate(view, terms, measured)
+        rate = self._rate(view, asked.terms, asked.measured)
         drawn = _drawn(view, rate.value)
-        return Decision(self._choice(view, rate, drawn, settings), drawn, self._index.places)
+        return Decision(self._choice(view, rate, drawn, asked.settings), drawn, self._index.places)
 
     def _without_choice(self, task: TaskSubmitted, choice: Choice, settings: Sequence[Override]) -> Choice:
         """Refused, in parts, or for the agent that was asked for by name: only its model is left to say."""
@@ -126,18 +137,17 @@ class Hybrid:
         )
         return replace(choice, model=model.model, steps=list(named(choice.agent_id, choice.reason, model)))
 
-    def _look(self, reading: Reading, terms: Terms, settings: Sequence[Override]) -> View:
-        index, task = self._index, reading.task
+    def _look(self, reading: Reading, asked: Asked, told: Opinion | str) -> View:
+        index, task, terms = self._index, reading.task, asked.terms
         skill = self._skills.get(reading.skill)
         ruling = index.rule(reading)
         weights = weights_of(skill, task["priority"])
-        model = model_for(skill, task, None, self._prices, settings=settings, paused=self._paused())
+        model = model_for(skill, task, None, self._prices, settings=asked.settings, paused=self._paused())
         cost = self._costs.of(len(task["text"]), task["model"], model.model)
-        places = index.group(reading) if reading.skill_known else None
-        opinion, silence = self._asked(task, terms, places)
+        opinion, silence = (None, told) if isinstance(told, str) else (told, "")
         quality = reading.scores if opinion is None else opinion.quality
         utility = utilities(quality, cost, index.standing.wait_ms, weights, terms.units)
-        considered = reading.room & self._looked_at(reading, places)
+        considered = reading.room & self._looked_at(reading)
         best, equals, sure = None, np.zeros(0, np.intp), 0.0
         if opinion is not None and considered.any():
             best, equals = _best(utility, considered, draw(task["task_id"], TURN))
@@ -160,32 +170,44 @@ class Hybrid:
             round(sure, 3),
         )
 
-    def _looked_at(self, reading: Reading, places: Places | None) -> Flags:
+    def _looked_at(self, reading: Reading) -> Flags:
         """Whom the model may choose: those who can do it and the fallbacks; where nobody can, those who match; where
         nothing says whose work it is, everybody."""
         if not reading.skill_known:
             return np.ones_like(reading.matching)
-        if places is None:
+        if (places := self._index.group(reading)) is None:
             return reading.matching | self._index.fallbacks
         found = np.zeros_like(reading.matching)
         found[places] = True
         return found
 
-    def _asked(self, task: TaskSubmitted, terms: Terms, places: Places | None) -> tuple[Opinion | None, str]:
-        if not terms.learned:
-            return None, "the setting `routing` is rules"
-        if self._scorer is None:
-            return None, self._no_scorer
-        told = self._scorer.ask(task, self._index.standing, places)
-        if isinstance(told, str):
-            return None, told
-        if told.abstains:
-            return None, f"{self._scorer.name} knows no such tasks ({told.known:.2f}) and abstains"
-        return told, ""
+    def _opinions(self, asked: Sequence[Asked], readings: Sequence[Reading | Choice]) -> list[Opinion | str]:
+        """Of each task, or why there is none. Tasks of the same kind of work are asked about together."""
+        silence = self._no_scorer if self._scorer is None else ""
+        told: list[Opinion | str] = [silence if one.terms.learned else _RULES_ALONE for one in asked]
+        groups: dict[str, list[int]] = {}
+        for place, (one, reading) in enumerate(zip(asked, readings, strict=True)):
+            if not isinstance(reading, Choice) and one.terms.learned:
+                groups.setdefault(reading.skill if reading.skill_known else "", []).append(place)
+        for places in groups.values() if self._scorer is not None else ():
+            some = [one for one in (readings[place] for place in places) if isinstance(one, Reading)]
+            for place, opinion in zip(places, self._asked(some), strict=True):
+                told[place] = opinion
+        return told
+
+    def _asked(self, readings: Sequence[Reading]) -> Sequence[Opinion | str]:
+        """About tasks of one kind of work."""
+        assert self._scorer is not None
+        among = self._index.group(readings[0]) if readings[0].skill_known else None
+        found = self._scorer.ask([reading.task for reading in readings], self._index.standing, among)
+        if isinstance(found, str):
+            return [found] * len(readings)
+        name = self._scorer.name
+        return [f"{name} knows no such tasks ({one.known:.2f}) and abstains" if one.abstains else one for one in found]
 
     def _rate(self, view: View, terms: Terms, measured: bool) -> exploring.Rate:
         if not terms.learned:
-            return exploring.Rate(0.0, "off: the setting `routing` is rules")
+            return exploring.Rate(0.0, f"off: {_RULES_ALONE}")
         standing, reading = self._index.standing, view.reading
         members = reading.able if reading.able.any() else reading.matching
         errors = exploring.class_errors(standing.errors, standing.runs, members)

@@ -40,8 +40,8 @@ class Scorer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def ask(self, task: TaskSubmitted, standing: Standing, places: Places | None) -> Opinion | str:
-        """`places`: the agents about whom it is asked; None: all."""
+    def ask(self, tasks: Sequence[TaskSubmitted], standing: Standing, places: Places | None) -> Sequence[Opinion] | str:
+        """One opinion a task. `places`: the agents about whom it is asked; None: all."""
 
 
 class Made(NamedTuple):
@@ -76,22 +76,26 @@ class Learned:
         self._vectors = vectors
         counts = [(len(agent["capabilities"]), len(agent["perspectives"])) for agent in agents]
         self._counts = np.array(counts, np.float32).reshape(-1, 2)
-        self._texts: dict[tuple[str, int], Tasks] = {}
+        self._texts: dict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        """Vector and features by text and items."""
         self._groups: dict[bytes, tuple[tuple[str, ...], Vectors, Vectors]] = {}
 
-    def ask(self, task: TaskSubmitted, standing: Standing, places: Places | None = None) -> Opinion:
+    def ask(
+        self, tasks: Sequence[TaskSubmitted], standing: Standing, places: Places | None = None
+    ) -> Sequence[Opinion]:
         """Raises ValueError, and whatever else a broken model may."""
-        read = self._read(task)
+        read = self._read(tasks)
         told = self._model.predict(read, self._options(standing, places))
         if self._inputs is not None:
-            self._inputs.add(read.features[0, : len(NAMES)].tolist())
-        said, known = np.asarray(told.quality[0], np.float64), float(told.known[0])
+            for features in read.features[:, : len(NAMES)].tolist():
+                self._inputs.add(features)
+        said, known = np.asarray(told.quality, np.float64), np.asarray(told.known, np.float64)
         count = len(self._ids) if places is None else len(places)
-        if said.shape != (count,) or not np.isfinite(said).all() or not np.isfinite(known):
+        if said.shape != (len(tasks), count) or not (np.isfinite(said).all() and np.isfinite(known).all()):
             raise ValueError("the model gave no number for some agent")
-        quality = np.full(len(self._ids), np.nan)
-        quality[slice(None) if places is None else places] = np.clip(said, 0.0, 1.0)
-        return Opinion(quality, min(1.0, max(0.0, known)), bool(told.abstains[0]))
+        quality = np.full((len(tasks), len(self._ids)), np.nan)
+        quality[:, slice(None) if places is None else places] = np.clip(said, 0.0, 1.0)
+        return list(map(Opinion, quality, np.clip(known, 0.0, 1.0).tolist(), told.abstains.tolist()))
 
     def _options(self, standing: Standing, places: Places | None) -> Options:
         ids, vectors, counts = self._group(places)
@@ -111,14 +115,14 @@ class Learned:
             found = self._groups[key] = ids, self._vectors[places], self._counts[places]
         return found
 
-    def _read(self, task: TaskSubmitted) -> Tasks:
-        """As training reads it: of a long text the two ends."""
-        key = (ends(task["text"]), len(task["items"]))
-        found = self._texts.get(key)
-        if found is None:
-            if len(self._texts) >= TEXTS_KEPT:
-                self._texts.clear()
-            vector = np.asarray(self._embed([key[0]]), np.float32)
-            features = np.asarray(task_features(*key), np.float32).reshape(1, -1)
-            found = self._texts[key] = Tasks(vector, features)
-        return found
+    def _read(self, tasks: Sequence[TaskSubmitted]) -> Tasks:
+        """As training reads them: of a long text the two ends."""
+        keys = [(ends(task["text"]), len(task["items"])) for task in tasks]
+        if len(self._texts) >= TEXTS_KEPT:
+            self._texts.clear()
+        new = [key for key in dict.fromkeys(keys) if key not in self._texts]
+        if new:
+            vectors = np.asarray(self._embed([text for text, _ in new]), np.float32)
+            self._texts.update((key, (vector, task_features(*key))) for key, vector in zip(new, vectors, strict=True))
+        read = [self._texts[key] for key in keys]
+        return Tasks(np.stack([vector for vector, _ in read]), np.stack([features for _, features in read]))

@@ -32,6 +32,7 @@ STRANGE = 0.01
 _APART = 5
 """One training task in so many is kept out of the regions, to see how near to them an ordinary task lies."""
 _LEVELS = 101
+_SHARES = np.linspace(0, 1, _LEVELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Regions:
     def _known(self, cosines: Floats, best: Floats) -> Floats:
         closest = cosines.argmax(1)
         likeness = (best - self._mean[closest]) / self._spread[closest]
-        known: Floats = np.interp(likeness, self._levels, np.linspace(0, 1, _LEVELS)).astype(np.float32)
+        known: Floats = np.interp(likeness, self._levels, _SHARES).astype(np.float32)
         return known
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -120,7 +121,7 @@ def fit(points: Guided, chance: np.random.Generator, options: int, cuts: int = C
     cosines = apart @ centres[0].T
     closest, near = cosines.argmax(1), cosines.max(1)
     mean, spread = _habits(closest, near, count)
-    levels = np.quantile((near - mean[closest]) / spread[closest], np.linspace(0, 1, _LEVELS))
+    levels = np.quantile((near - mean[closest]) / spread[closest], _SHARES)
     rising = np.maximum.accumulate(levels.astype(np.float32) + np.arange(_LEVELS, dtype=np.float32) * np.float32(1e-6))
     return Regions(centres, mean, spread, rising)
 

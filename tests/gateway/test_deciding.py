@@ -45,7 +45,7 @@ def test_it_is_what_the_router_would_decide(text, over):
     router = Routing(registry, DEFAULTS, promoted)
     for number in range(5):
         asked = task(text, task_id=str(number), **over)
-        there = router.choose(asked, [], [])
+        (there,) = router.choose([router.enrol(asked)])
         assert (
             decide(DEFAULTS, known(*agents, skills=skills, pools=pools), asked, ByFirstWord()).decision.choice == there
         )

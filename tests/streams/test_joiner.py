@@ -93,9 +93,7 @@ def test_who_chose_and_whether_it_was_right_is_counted_for_rules_and_learned_apa
 
     before, desk = counts(), JoinDesk(0, 10)
     decided = outcome("x")["decided"]
-    for number, (router, over) in enumerate(
-        [("rules/2", {}), ("hybrid/1", {}), ("hybrid/1", {"redos": 1}), ("hybrid/1", {"status": "failed"})]
-        + [("hybrid/1", {"status": "cancelled"})]
-    ):
+    ends = [{}, {"redos": 1}, {"status": "failed"}, {"status": "cancelled"}]
+    for number, (router, over) in enumerate([("rules/2", {}), *(("hybrid/1", end) for end in ends)]):
         put(desk, OUTCOMES, outcome(f"t-{number}") | {"decided": decided | {"router": router}} | over)
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 0, 1, 2]

@@ -48,7 +48,7 @@ class World:
 
     def choose(self, text: str = "Review this") -> Choice:
         self.asked += 1
-        return self.router.choose(task(text, task_id=f"t-{self.asked}"), [], [])
+        return self.router.choose([self.router.enrol(task(text, task_id=f"t-{self.asked}"))])[0]
 
     def timed(self, taken: list[float]) -> Choice:
         began = time.monotonic()
@@ -131,7 +131,7 @@ def test_a_model_that_cannot_be_used_leaves_the_choice_to_the_rules_and_says_why
     promoted = Promoted(known, ByFirstWord)
     promoted.look()
     router = Routing(known, DEFAULTS, promoted)  # type: ignore[arg-type]
-    choice = router.choose(task("Review this"), [], [])
+    (choice,) = router.choose([router.enrol(task("Review this"))])
     assert choice.router == RULES and choice.agent_id in ("a", "b")
     assert any(said in step["reason"] for step in choice.steps if step["step"] == "learned")
     assert troubles("unusable") == before + 1
@@ -245,6 +245,6 @@ def test_an_embedder_that_cannot_be_loaded_leaves_all_to_the_rules():
     promoted.start()
     try:
         until(lambda: "no embedder" in promoted.ready.no_scorer)
-        assert router.choose(task("Review this"), [], []).router == RULES
+        assert router.choose([router.enrol(task("Review this"))])[0].router == RULES
     finally:
         promoted._stopping.set()

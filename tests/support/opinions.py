@@ -22,18 +22,18 @@ class Says:
     def __init__(self, *quality: float, known: float = 1.0, abstains: bool = False) -> None:
         self.opinion = Opinion(np.array(quality, np.float64), known, abstains)
 
-    def ask(self, task: TaskSubmitted, standing: Standing, places: Places | None) -> Opinion:
+    def ask(self, tasks: Sequence[TaskSubmitted], standing: Standing, places: Places | None) -> list[Opinion]:
         if places is None:
-            return self.opinion
+            return [self.opinion] * len(tasks)
         quality = np.full(len(self.opinion.quality), np.nan)
         quality[places] = self.opinion.quality[places]
-        return self.opinion._replace(quality=quality)
+        return [self.opinion._replace(quality=quality)] * len(tasks)
 
 
 class Silent:
     name = "silent-1"
 
-    def ask(self, task: TaskSubmitted, standing: Standing, places: Places | None) -> str:
+    def ask(self, tasks: Sequence[TaskSubmitted], standing: Standing, places: Places | None) -> str:
         return "silent-1 is out of service: 70 ms for an opinion"
 
 

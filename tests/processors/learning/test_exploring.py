@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from processors.admission import Limits
 from processors.chance import draw
 from processors.learning import exploring
-from processors.learning.hybrid import Hybrid, Terms
+from processors.learning.hybrid import Asked, Hybrid, Terms
 from processors.routing import Index
 from tests.support.agents import agent, pool, registry, task
 from tests.support.opinions import Says
@@ -25,7 +25,7 @@ def counted(scorer, terms, pools=None, agents=FOUR, **over):
     got: Counter[str] = Counter()
     told: dict[str, float] = {}
     for number in range(TASKS):
-        choice = hybrid.route(task("Review this", task_id=f"t-{number}", **over), pools or {}, terms)
+        choice = hybrid.decide(Asked(task("Review this", task_id=f"t-{number}", **over), terms), pools or {}).choice
         got[choice.agent_id] += 1
         told[choice.agent_id] = choice.propensity
     return got, told
@@ -76,7 +76,7 @@ def test_before_there_is_a_model_every_able_agent_is_tried_so_that_there_is_some
 def test_guardrails_switch_it_off_and_say_so(over, terms, pools, why):
     hybrid = Hybrid(Index(registry(*FOUR), Limits()), Says(0.9, 0.2, 0.1, 0.1) if terms.learned else None)
     for number in range(50):
-        choice = hybrid.route(task("Review this", task_id=str(number), **over), pools, terms)
+        choice = hybrid.decide(Asked(task("Review this", task_id=str(number), **over), terms), pools).choice
         step = next(step for step in choice.steps if step["step"] == "exploration")
         assert step["result"] == "no" and step["reason"].startswith("off: ") and why in step["reason"]
         assert choice.agent_id == "a" or not terms.learned
@@ -86,7 +86,9 @@ def test_a_task_with_which_an_experiment_compares_routers_tries_nobody():
     hybrid = Hybrid(Index(registry(*FOUR), Limits()), Says(0.9, 0.7, 0.7, 0.7))
     tried = {
         measured: {
-            hybrid.route(task("Review this", task_id=str(i)), {}, Terms(explore=1.0), (), measured).agent_id
+            hybrid.decide(
+                Asked(task("Review this", task_id=str(i)), Terms(explore=1.0), (), measured), {}
+            ).choice.agent_id
             for i in range(60)
         }
         for measured in (False, True)
@@ -116,9 +118,10 @@ def test_an_agent_of_which_little_is_known_is_tried_more():
 
 def test_the_one_alone_is_not_said_to_be_left_to_chance():
     hybrid = Hybrid(Index(registry(FOUR[0]), Limits()))
-    assert {hybrid.route(task("Review this", task_id=str(i)), {}, Terms(explore=1.0)).propensity for i in range(9)} == {
-        1
-    }
+    choices = [
+        hybrid.decide(Asked(task("Review this", task_id=str(i)), Terms(explore=1.0)), {}).choice for i in range(9)
+    ]
+    assert {choice.propensity for choice in choices} == {1}
 
 
 _values = st.lists(st.floats(-1, 1), min_size=1, max_size=9)

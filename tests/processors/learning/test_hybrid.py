@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.admission import Limits
-from processors.learning.hybrid import CLEAR_GAIN, HYBRID, Hybrid, Terms
+from processors.learning.hybrid import CLEAR_GAIN, HYBRID, Asked, Hybrid, Terms
 from processors.learning.learned import Learned, Made
 from processors.learning.utility import Units
 from processors.routing import RULES, Index
@@ -25,7 +25,7 @@ def index(*agents):
 
 def route(text, agents, scorer=None, pools=None, terms=GREEDY, skills=None, settings=(), measured=False, **over):
     hybrid = Hybrid(index(*agents), scorer, skills)
-    return hybrid.route(task(text, **over), pools or {}, terms, settings, measured)
+    return hybrid.decide(Asked(task(text, **over), terms, settings, measured), pools or {}).choice
 
 
 # -- who has the word ------------------------------------------------------------------------------------------------
@@ -191,14 +191,14 @@ def learned(agents, model):
 def test_a_new_agent_without_any_label_is_chosen_by_its_description():
     agents = [agent("a", description="Sea songs"), agent("b", description="Tax law")]
     hybrid, _ = learned([*agents, agent("c", description="Poems about love")], Alike({"a": 0.3, "b": 0.3}))
-    choice = hybrid.route(task("Poems for my mother"), {}, GREEDY)
+    choice = hybrid.decide(Asked(task("Poems for my mother"), GREEDY), {}).choice
     assert (choice.agent_id, choice.router) == ("c", HYBRID)
 
 
 def test_a_text_handed_in_again_is_not_embedded_again():
     hybrid, words = learned(TWO, Alike())
     for number in range(5):
-        hybrid.route(task("Review this", task_id=str(number)), {}, GREEDY)
+        hybrid.decide(Asked(task("Review this", task_id=str(number)), GREEDY), {})
     assert words.texts.count("Review this") == 1
 
 
@@ -211,7 +211,19 @@ def test_a_model_that_gives_no_number_for_each_agent_is_an_error_that_its_caller
 
     hybrid, _ = learned(TWO, Broken())
     with pytest.raises(ValueError, match="no number"):
-        hybrid.route(task("Review this"), {}, GREEDY)
+        hybrid.decide(Asked(task("Review this"), GREEDY), {})
+
+
+@given(st.lists(st.sampled_from(["Review this", "Poems please", "Sing of the sea", "Translate it"]), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_tasks_decided_together_get_what_they_would_get_one_after_the_other(texts):
+    agents = [
+        agent(n, *skills, description=n) for n, *skills in (("poems", "light"), ("review", "code_review"), ("sea",))
+    ]
+    pools = {one["agent_id"]: pool(one["agent_id"], slots=1, mean_response_ms=60_000.0) for one in agents}
+    asked = [Asked(task(text, task_id=f"t-{number}")) for number, text in enumerate(texts)]
+    alone, together = learned(agents, Alike())[0], learned(agents, Alike())[0]
+    assert together.route(asked, pools) == [choice for one in asked for choice in alone.route([one], pools)]
 
 
 # -- for any registry, opinion and load ------------------------------------------------------------------------------
@@ -263,8 +275,8 @@ def test_any_choice_is_sound_and_its_propensity_exact(agents, statuses, said, kn
     told: dict[str, set[float]] = {}
     for number in range(6):
         asked = task(text, task_id=f"t-{number}", priority=priority)
-        choice = hybrid.route(asked, pools, Terms(explore=explore), (), measured)
-        assert choice == hybrid.route(asked, dict(pools), Terms(explore=explore), (), measured)
+        choice = hybrid.decide(Asked(asked, Terms(explore=explore), (), measured), pools).choice
+        assert choice == hybrid.decide(Asked(asked, Terms(explore=explore), (), measured), dict(pools)).choice
         assert 0 <= choice.confidence <= 1
         assert 0 < choice.propensity <= 1 + 1e-9
         if choice.agent_id is None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.admission import Limits
-from processors.learning.hybrid import Hybrid, Terms
+from processors.learning.hybrid import Asked, Hybrid, Terms
 from processors.learning.utility import Costs, Units, utilities, weights_of
 from processors.pricing import PRICES
 from processors.routing import Index
@@ -104,9 +104,8 @@ def test_a_burst_between_two_reports_is_shared_once_the_best_would_keep_it_waiti
     pools = {name: pool(name, slots=5, mean_response_ms=30_000.0) for name in "ab"}
     order = []
     for number in range(30):
-        choice = hybrid.route(task("Review this", task_id=str(number)), pools, Terms(explore=0.0))
-        index.standing.note(index.places[choice.agent_id])
+        (choice,) = hybrid.route([Asked(task("Review this", task_id=str(number)), Terms(explore=0.0))], pools)
         order.append(choice.agent_id)
     assert order[:5] == ["a"] * 5 and order.count("b") > 10
     again = {name: pool(name, slots=5, mean_response_ms=30_000.0) for name in "ab"}  # a new report: all is done
-    assert hybrid.route(task("Review this"), again, Terms(explore=0.0)).agent_id == "a"
+    assert hybrid.decide(Asked(task("Review this"), Terms(explore=0.0)), again).choice.agent_id == "a"
