@@ -53,7 +53,6 @@ def test_the_shell_producer_and_the_reader_work_as_documented(line: Settings, tm
     assert SESSION in run(["bash", "-c", block("bash", 1)], line)
 
 
-def test_the_schema_ids_in_the_scripts_are_those_of_the_registry() -> None:
+def test_the_schema_id_in_the_script_is_that_of_the_registry() -> None:
     ids = {(entry.event, entry.version): entry.id for entry in entries(ROOT / "schemas")}
     assert f"\\x{ids['TaskSubmitted', 1]:02x}' # wire format; TaskSubmitted, version 1" in block("bash")
-    assert f'\\{ids["TaskOutcome", 1]:o}":  # TaskOutcome, version 1' in block("python")
