@@ -21,7 +21,7 @@ from processors.reading import Places
 from processors.routing import ByMeaning
 from processors.skills import skill_meant
 from processors.standing import Standing
-from schemas.codec import BadMessage
+from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import AgentDefinition, RoutingModel, SkillDefinition, TaskSubmitted
 
 LOOK_S = 0.5
@@ -278,24 +278,7 @@ def _show(name: str | None) -> None:
 
 def _trial(number: int) -> TaskSubmitted:
     """A task as any other, each time another text, so that nothing is known by heart."""
-    return {
-        "task_id": "trial",
-        "session_id": "trial",
-        "tenant_id": "trial",
-        "text": f"Review the code of module {number}, and write tests for what is wrong with it.",
-        "submitted_at": 0,
-        "priority": 5,
-        "agent_id": None,
-        "skill": None,
-        "model": None,
-        "deadline_at": None,
-        "timeout_ms": None,
-        "retries_max": None,
-        "redos_max": None,
-        "items": [],
-        "parent_id": None,
-        "item_index": None,
-        "redrive_of": None,
-        "conversation": [],
-        "by": None,
-    }
+    text = f"Review the code of module {number}, and write tests for what is wrong with it."
+    who = {"task_id": "trial", "session_id": "trial", "tenant_id": "trial"}
+    task: TaskSubmitted = decode_as("TaskSubmitted", encode("TaskSubmitted", {**who, "text": text, "submitted_at": 0}))
+    return task

@@ -23,7 +23,7 @@ from processors.admission import Limits
 from processors.learning.hybrid import Asked, Hybrid
 from processors.learning.learned import Learned, made
 from processors.routing import Index
-from schemas.codec import encode
+from schemas.codec import decode_as, encode
 from schemas.events import PoolStatus, TaskSubmitted, TrainingSample
 
 AGENTS, SAMPLES, DECISIONS, WARM_UP = 200, 5_000, 5_000, 200
@@ -216,27 +216,9 @@ def _decisions_ms(settings: Settings, used: Any, count: int) -> list[float]:
 
 
 def _task(task_id: str, text: str) -> TaskSubmitted:
-    return {
-        "task_id": task_id,
-        "session_id": "bench",
-        "tenant_id": "bench",
-        "text": text,
-        "submitted_at": 0,
-        "priority": 5,
-        "agent_id": None,
-        "skill": None,
-        "model": None,
-        "deadline_at": None,
-        "timeout_ms": None,
-        "retries_max": None,
-        "redos_max": None,
-        "items": [],
-        "parent_id": None,
-        "item_index": None,
-        "redrive_of": None,
-        "conversation": [],
-        "by": None,
-    }
+    who = {"task_id": task_id, "session_id": "bench", "tenant_id": "bench"}
+    task: TaskSubmitted = decode_as("TaskSubmitted", encode("TaskSubmitted", {**who, "text": text, "submitted_at": 0}))
+    return task
 
 
 def _status(agent_id: str, place: int) -> PoolStatus:

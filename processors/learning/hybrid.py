@@ -183,15 +183,16 @@ class Hybrid:
 
     def _opinions(self, asked: Sequence[Asked], readings: Sequence[Reading | Choice]) -> list[Opinion | str]:
         """Of each task, or why there is none. Tasks of the same kind of work are asked about together."""
-        silence = self._no_scorer if self._scorer is None else ""
-        told: list[Opinion | str] = [silence if one.terms.learned else _RULES_ALONE for one in asked]
-        groups: dict[str, list[int]] = {}
+        told: list[Opinion | str] = [self._no_scorer if one.terms.learned else _RULES_ALONE for one in asked]
+        if self._scorer is None:
+            return told
+        groups: dict[str, list[tuple[int, Reading]]] = {}
         for place, (one, reading) in enumerate(zip(asked, readings, strict=True)):
-            if not isinstance(reading, Choice) and one.terms.learned:
-                groups.setdefault(reading.skill if reading.skill_known else "", []).append(place)
-        for places in groups.values() if self._scorer is not None else ():
-            some = [one for one in (readings[place] for place in places) if isinstance(one, Reading)]
-            for place, opinion in zip(places, self._asked(some), strict=True):
+            if isinstance(reading, Reading) and one.terms.learned:
+                groups.setdefault(reading.skill if reading.skill_known else "", []).append((place, reading))
+        for group in groups.values():
+            opinions = self._asked([reading for _, reading in group])
+            for (place, _), opinion in zip(group, opinions, strict=True):
                 told[place] = opinion
         return told
 
