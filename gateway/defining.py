@@ -1,5 +1,5 @@
-"""Changing agents and skills while the line runs: defining one by a file that is kept here, and taking one out. The
-same rules for the commands and for the API, as what is changed is the same."""
+"""Changing agents, skills and notes while the line runs: defining one by a file that is kept here, and taking one out.
+The same rules for the commands and for the API, as what is changed is the same."""
 
 import os
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from infra.settings import Settings
 
 D = TypeVar("D", bound=Mapping[str, Any])
 
-_NOT_SAID = ("prompt", "removed", "updated_at")
-"""Fields of a definition that are none of its file's front matter, beside its key."""
+_NOT_SAID = ("removed", "updated_at")
+"""Fields of a definition that its file does not say."""
 _HALF = "half a surrogate pair is no text"
 
 
@@ -34,10 +34,11 @@ def checked(kind: Kind[D], name: str, markdown: str) -> D:
 
 def markdown_of(kind: Kind[Any], definition: Mapping[str, Any]) -> str:
     """A definition as the text of a file."""
-    hidden = {kind.key, *_NOT_SAID}
+    body = kind.form.body
+    hidden = {kind.key, body, *_NOT_SAID}
     said = {name: value for name, value in definition.items() if name not in hidden and value is not None}
     try:
-        return kind.form.written(said, definition.get("prompt") or "")
+        return kind.form.written(said, (body and definition.get(body)) or "")
     except UnicodeEncodeError:
         raise BadFile(_HALF) from None
 
@@ -112,7 +113,7 @@ def why_stays(kind: Kind[Any], settings: Settings, definition: Mapping[str, Any]
         return None
     # Its file would bring it back.
     instead = "; with `instances: 0` it does nothing" if kind is definitions.AGENT else ""
-    return f"{name} is defined by a file: remove that, then call `headway {kind.plural} publish`{instead}."
+    return f"{name} is defined by a file: remove that, then call `headway {kind.commands} publish`{instead}."
 
 
 def _file_of(kind: Kind[Any], settings: Settings, name: str) -> Path | None:

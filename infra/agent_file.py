@@ -40,4 +40,5 @@ FORM = Form(
         "instances": Field(1, is_whole(0, INSTANCES_MAX), f"a whole number from 0 to {INSTANCES_MAX}"),
     },
     make=_make,
+    body="prompt",
 )

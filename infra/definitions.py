@@ -1,4 +1,5 @@
-"""What files define, on Kafka: where the files of agents and skills are, and bringing the topics in line with them.
+"""What files define, on Kafka: where the files of agents, skills and notes are, and bringing the topics in line with
+them.
 
 `python -m infra.definitions publish` does that; `check` only reads the files.
 """
@@ -13,7 +14,7 @@ from typing import Any, Generic, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from infra import agent_file, folders, kafka, registry, skill_file
+from infra import agent_file, folders, kafka, note_file, registry, skill_file
 from infra.front_matter import BadFile, D, Form
 from infra.settings import BadSettings, Settings, load_settings
 from schemas.codec import encode
@@ -31,6 +32,8 @@ class Kind(Generic[D]):
     shipped: Path
     setting: str
     """Names a folder of people's own."""
+    commands: str
+    """The group of `headway` that deals with them."""
 
     @property
     def plural(self) -> str:
@@ -45,9 +48,10 @@ class Kind(Generic[D]):
         return TOPICS[self.topic].events[0]
 
 
-AGENT = Kind(agent_file.FORM, registry.AGENTS, agent_file.SHIPPED, "agents_dir")
-SKILL = Kind(skill_file.FORM, registry.SKILLS, skill_file.SHIPPED, "skills_dir")
-KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL)
+AGENT = Kind(agent_file.FORM, registry.AGENTS, agent_file.SHIPPED, "agents_dir", "agents")
+SKILL = Kind(skill_file.FORM, registry.SKILLS, skill_file.SHIPPED, "skills_dir", "skills")
+NOTE = Kind(note_file.FORM, registry.NOTES, note_file.SHIPPED, "notes_dir", "knowledge")
+KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, NOTE)
 
 
 class Published(NamedTuple):
@@ -172,7 +176,8 @@ class Watch:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.definitions", description="Files of agents and skills.")
+    described = "Files of agents, skills and notes."
+    parser = argparse.ArgumentParser(prog="python -m infra.definitions", description=described)
     parser.add_argument("action", choices=("publish", "check"))
     action = parser.parse_args(arguments).action
     try:

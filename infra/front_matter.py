@@ -49,6 +49,8 @@ class Form(Generic[D]):
     fields: Mapping[str, Field]
     make: Callable[[str, dict[str, Any], str], D]
     """The definition of an id, its fields and its text; `updated_at` is 0 until it is published. Raises BadFile."""
+    body: str | None = None
+    """Field of the definition that holds the text; null where the text stays in the file."""
 
     def parse(self, path: Path) -> D:
         """The definition in one file."""

@@ -1,4 +1,4 @@
-"""The registries on Kafka, followed: what agents, skills and experiments there are, and how the pools are.
+"""The registries on Kafka, followed: what agents, skills, notes and experiments there are, and how the pools are.
 
 What files define comes there by infra/definitions.py.
 """
@@ -10,17 +10,22 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import agent_file, kafka, metrics, models, skill_file
+from infra import agent_file, kafka, metrics, models, note_file, skill_file
 from infra.front_matter import Form
 from infra.settings import Settings
 from schemas.codec import BadMessage, decode_as
-from schemas.events import AgentDefinition, Experiment, PoolStatus, RoutingModel, SkillDefinition
+from schemas.events import AgentDefinition, Experiment, NoteDefinition, PoolStatus, RoutingModel, SkillDefinition
 from schemas.topics import TOPICS
 
 AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 SKILLS = "skills.registry"
+NOTES = "knowledge"
 MODELS = models.TOPIC
-_FORMS: dict[str, Form[Any]] = {"AgentDefinition": agent_file.FORM, "SkillDefinition": skill_file.FORM}
+_FORMS: dict[str, Form[Any]] = {
+    "AgentDefinition": agent_file.FORM,
+    "SkillDefinition": skill_file.FORM,
+    "NoteDefinition": note_file.FORM,
+}
 _POLL_S = 0.2
 _TROUBLE_S = 1.0
 """How long the broker may take to tell its partitions, and how long we wait before the next try."""
@@ -67,11 +72,11 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, pool states, experiments and models, kept up to date by a thread.
+    """The newest agents, skills, notes, pool states, experiments and models, kept up to date by a thread.
 
-    `agents` and `skills` hold those that are not removed; each is a new dict after a change, and `version` counts the
-    changes of both. `experiments` and `models` are new dicts after each change too; `pools` changes in place. Repeats
-    and restarts do no harm: the newest record of a key is the truth.
+    `agents`, `skills` and `notes` hold those that are not removed; each is a new dict after a change, and `version`
+    counts the changes of agents and skills. `experiments` and `models` are new dicts after each change too; `pools`
+    changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Registry:
         """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
         self.agents: dict[str, AgentDefinition] = {}
         self.skills: dict[str, SkillDefinition] = {}
+        self.notes: dict[str, NoteDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
         self.experiments: dict[str, Experiment] = {}
         self.models: dict[str, RoutingModel] = {}
@@ -92,6 +98,7 @@ class Registry:
         self._on_change = on_change
         self._definitions: dict[str, AgentDefinition] = {}
         self._skills: dict[str, SkillDefinition] = {}
+        self._notes: dict[str, NoteDefinition] = {}
         self._ready = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._follow, name="registry", daemon=True)
@@ -154,6 +161,9 @@ class Registry:
             if _apply(message, "SkillDefinition", self._skills):
                 self.skills = {name: skill for name, skill in self._skills.items() if not skill["removed"]}
                 self.version += 1
+        elif message.topic() == NOTES:
+            if _apply(message, "NoteDefinition", self._notes):
+                self.notes = {name: note for name, note in self._notes.items() if not note["removed"]}
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
             self.version += 1

@@ -126,6 +126,7 @@ class Settings:
     )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")
+    notes_dir: str = _setting("", "Folder of Markdown notes (knowledge) beside the built-in ones. Empty: none.")
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
     )

@@ -29,6 +29,7 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
+NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 AssignmentKind = Literal["unknown", "run", "cancel"]
@@ -296,6 +297,18 @@ class ItemFinished(TypedDict):
     parent_id: str
     at: int
     item: ItemOutcome
+
+
+class NoteDefinition(TypedDict):
+    """A note of the knowledge base: something that people decided, or found to be good practice."""
+
+    note: str
+    kind: NoteKind
+    title: str
+    tags: list[str]
+    text: str
+    removed: bool
+    updated_at: int
 
 
 class PoolStatus(TypedDict):

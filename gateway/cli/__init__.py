@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("gateway.cli.line", "Show the topics, how much they hold, and how far their readers are."),
     "agents": ("gateway.cli.agents", "Show the agents, their instances and their load."),
     "skills": ("gateway.cli.skills", "Show the kinds of work, who does them, and which models."),
+    "knowledge": ("gateway.cli.knowledge", "Find what is known about some work; keep notes."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),

@@ -1,4 +1,4 @@
-"""What the commands of agents and of skills share: adding and changing a definition by its file, publishing, errors."""
+"""What the commands of agents, skills and notes share: adding and changing a definition by its file, publishing."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from gateway.errors import BadInput, GatewayError
 from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
 from infra import definitions
-from infra.definitions import AGENT, SKILL, Kind
+from infra.definitions import AGENT, NOTE, SKILL, Kind
 from infra.front_matter import BadFile
 from infra.settings import Settings, load_settings
 
@@ -42,6 +42,12 @@ cost_weight: 0.3
 performance_weight: 0.7
 ---
 """,
+    NOTE.topic: """---
+kind: practice            # practice: what works; decision: what was chosen, and why
+title: Says in one line what it is good to know.
+tags: []                  # words that it should be found by, beside those below
+---
+""",
 }
 
 
@@ -54,8 +60,8 @@ def known(kind: Kind[Any], settings: Settings) -> dict[str, Any]:
 def one_of(kind: Kind[Any], settings: Settings, name: str) -> dict[str, Any]:
     found = known(kind, settings)
     if name not in found:
-        what, plural = kind.form.what, kind.plural
-        raise GatewayError(f"There is no {what} {name}{did_you_mean(name, found)} `headway {plural} list` lists them.")
+        near = did_you_mean(name, found)
+        raise GatewayError(f"There is no {kind.form.what} {name}{near} `headway {kind.commands} list` lists them.")
     return dict(found[name])
 
 
@@ -64,7 +70,7 @@ def add(kind: Kind[Any], name: str, file: str | None, user: str | None, as_json:
     reach(settings)
     found = known(kind, settings)
     if name in found:
-        raise BadInput(f"There is {defining.an(kind.form.what)} {name} already: `headway {kind.plural} edit {name}`.")
+        raise BadInput(f"There is {defining.an(kind.form.what)} {name} already: `headway {kind.commands} edit {name}`.")
     _keep(kind, settings, None, name, file, TEMPLATES[kind.topic], user, as_json)
 
 

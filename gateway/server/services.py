@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.finding import Finder
+from gateway.knowing import Knowledge
 from gateway.server.codes import Codes
 from gateway.server.following import Following
 from gateway.server.keys import Keys, LastSaid
@@ -17,7 +18,7 @@ from gateway.server.shapes import Schema
 from gateway.server.slow import Slow
 from gateway.server.tokens import Tokens
 from gateway.server.waiting import Waiting
-from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
+from infra.registry import AGENTS, EXPERIMENTS, MODELS, NOTES, POOLS, SKILLS, Registry
 from infra.settings import Settings
 
 
@@ -37,6 +38,7 @@ class Services:
     keys: Keys
     registry: Registry
     finder: Finder
+    knowledge: Knowledge
     slow: Slow
     said: LastSaid
 
@@ -59,14 +61,16 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         outbox=Outbox(settings),
         waiting=waiting,
         keys=Keys(),
-        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS)),
+        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES)),
         finder=Finder(settings),
+        knowledge=Knowledge(settings),
         slow=Slow(),
         said=LastSaid(),
     )
     following.start()
+    services.knowledge.start()
     try:
         yield services
     finally:
-        for part in (services.slow, services.outbox, following, services.registry, services.older):
+        for part in (services.slow, services.outbox, following, services.knowledge, services.registry, services.older):
             await asyncio.to_thread(part.close)

@@ -5,7 +5,7 @@ from typing import Any
 
 from processors.sampling import Joiner
 from schemas.codec import decode_as, encode
-from schemas.events import Decided, Opinion
+from schemas.events import Decided, Opinion, TrainingSample
 from tests.support.world import SECOND
 
 DECIDED: Decided = {
@@ -68,6 +68,36 @@ def feedback(task_id: str, kind: str = "positive", at: int = 110 * SECOND, **ove
 def opinion(by: str, kind: Any, *, score: float | None = None, at: int = 0) -> Opinion:
     named: dict[str, Any] = {"by": by, "session_id": "s", "tenant_id": "t", "feedback_id": f"{by}/{at}"}
     return {**named, "kind": kind, "score": score, "at": at}  # type: ignore[typeddict-item]
+
+
+def sample(task_id: str = "t", text: str = "boats", **over: Any) -> TrainingSample:
+    """As the joiner writes it."""
+    made: dict[str, Any] = {
+        "event_id": f"{task_id}/sample/{over.get('revision', 0)}",
+        "task_id": task_id,
+        "session_id": "s",
+        "tenant_id": "acme",
+        "revision": 0,
+        "at": 0,
+        "text": text,
+        "skill": "light",
+        "agent_id": "quick-helper",
+        "model": None,
+        "priority": 5,
+        "item_count": 0,
+        "decided": DECIDED,
+        "status": "completed",
+        "quality": 0.9,
+        "feedback": None,
+        "score": None,
+        "label": {None: 0.5, "positive": 1.0, "neutral": 0.5, "negative": 0.0}[over.get("feedback")],
+        "cost_usd_micros": 0,
+        "wait_ms": 0,
+        "duration_ms": 0,
+        "submitted_at": 0,
+        "finished_at": 1,
+    }
+    return made | over  # type: ignore[return-value]
 
 
 class Partition:

@@ -26,7 +26,7 @@ from processors.admission import Limits
 from processors.routing import Index
 from schemas.events import AgentDefinition
 
-DEFINED = Defined(AGENT, "agent_definition", "AgentDefinition", lambda services: services.registry.agents, ("prompt",))
+DEFINED = Defined(AGENT, "agent_definition", "AgentDefinition", lambda services: services.registry.agents)
 
 
 async def list_agents(call: Call) -> Reply:
