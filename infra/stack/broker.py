@@ -13,6 +13,8 @@ from infra.stack.part import Part, kafka_answers
 # Classes of the broker as the JVM keeps them in memory; with it the broker starts in 1.7 s instead of 3. `make setup`
 # makes it, and a JVM of another version ignores it.
 ARCHIVE = FOLDER / "target" / "broker.jsa"
+_RELEASE = "release"  # file beside the data: the Kafka that made it
+_BEFORE_NOTES = "4.3.0"  # made all data that has no such file
 STOP_S = 20.0  # it closes its logs cleanly in 1 to 3 s
 
 
@@ -23,14 +25,38 @@ def prepare(settings: Settings) -> Part:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "server.properties"
     config.write_text(properties(settings, home / "data"))
-    if not (home / "data" / "meta.properties").is_file():
+    if (home / "data" / "meta.properties").is_file():
+        _check_release(home)
+    else:
         _format(config)
+        (home / _RELEASE).write_text(_release())
     return Part(
         name="kafka",
         command=(*_jvm(settings.kafka_heap_mb), *_archive_option(), "kafka.Kafka", str(config)),
         probe=lambda: kafka_answers(settings.kafka_port),
         stop_s=STOP_S,
     )
+
+
+def _check_release(home: Path) -> None:
+    """A broker does not read what a later one wrote, and says so by a trace of calls."""
+    note = home / _RELEASE
+    theirs, ours = note.read_text() if note.is_file() else _BEFORE_NOTES, _release()
+    if _parts(theirs) > _parts(ours):
+        raise StackError(
+            f"{home} holds the data of Kafka {theirs}, which Kafka {ours} cannot read. Move that folder away and start "
+            "again: the line then begins with empty topics."
+        )
+
+
+def _release() -> str:
+    """Of the jars."""
+    (jar,) = LIBS.glob("kafka-server-[0-9]*.jar")
+    return jar.stem.removeprefix("kafka-server-")
+
+
+def _parts(release: str) -> list[int]:
+    return [int(part) for part in release.split(".")]
 
 
 def properties(settings: Settings, data: Path) -> str:

@@ -16,7 +16,7 @@ import pytest
 from infra import stack
 from infra.settings import Settings
 from infra.stack import jars, plan
-from infra.stack.broker import properties
+from infra.stack.broker import prepare, properties
 from infra.stack.errors import StackError
 from infra.stack.output import Output
 from infra.stack.part import gateway_answers
@@ -167,6 +167,25 @@ def test_broker_listens_on_this_machine_only() -> None:
     text = properties(Settings(kafka_port=1, kafka_controller_port=2), Path("/data"))
     assert "listeners=LINE://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n" in text
     assert "log.dirs=/data\n" in text
+
+
+@pytest.mark.parametrize(("made_by", "refused"), [("4.3.1", True), (None, True), ("4.2.1", False), ("4.1.10", False)])
+def test_data_of_a_later_kafka_are_refused_with_what_to_do(made_by, refused, tmp_path, monkeypatch):
+    (tmp_path / "libs").mkdir()
+    (tmp_path / "libs" / "kafka-server-4.2.1.jar").touch()
+    (tmp_path / "libs" / "kafka-server-common-4.2.1.jar").touch()
+    monkeypatch.setattr("infra.stack.broker.LIBS", tmp_path / "libs")
+    monkeypatch.setattr("infra.stack.broker.fetch_jars", lambda: None)
+    data = tmp_path / "kafka" / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").touch()
+    if made_by:
+        (tmp_path / "kafka" / "release").write_text(made_by)
+    if not refused:
+        assert prepare(Settings(state_dir=str(tmp_path))).name == "kafka"
+        return
+    with pytest.raises(StackError, match=r"data of Kafka 4\.3\.\d, which Kafka 4\.2\.1 cannot read\. Move that folder"):
+        prepare(Settings(state_dir=str(tmp_path)))
 
 
 def test_log_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
