@@ -364,6 +364,22 @@ def varying() -> list[str]:
     return [name for name, f in FIELDS.items() if f.metadata["varies"]]
 
 
+class Accepted(NamedTuple):
+    """What a setting takes, for those who offer it: one of `choices` if there are any, else a `kind` within bounds."""
+
+    kind: str  # text, whole, number, table
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+
+
+def accepted(name: str) -> Accepted:
+    """What `with_values` and the environment accept for a setting."""
+    rules, default = FIELDS[name].metadata, getattr(DEFAULTS, name)
+    kind = {str: "text", int: "whole", float: "number"}.get(type(default), "table")
+    return Accepted(kind, rules["one_of"] or (), rules["minimum"], rules["maximum"])
+
+
 def with_values(settings: Settings, values: Mapping[str, str]) -> Settings:
     """The settings with other values for some that vary, as a task has them. Raises BadSettings."""
     parsed = {}

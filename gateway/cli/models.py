@@ -7,10 +7,13 @@ import click
 
 from gateway import promoting
 from gateway.cli.output import json_option, print_json, remark, say, table
+from gateway.errors import GatewayError
 from gateway.history import reach
 from gateway.units import moment
 from infra import models as models_of
 from infra.settings import Settings, load_settings
+from infra.warehouse.errors import WarehouseDown
+from infra.warehouse.questions import questions
 
 FIGURES = {"held_out": 0, "auc": 3, "log_loss": 4, "ece": 3, "gain": 3}
 """The measurements in the list, with their places."""
@@ -62,11 +65,13 @@ def list_all(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one model: what it was made from, what the gate measured, and why it has its status.
+    """Show one model: what it was made from, what the gate measured, why it has its status, and of the one in use also
+    whether it still holds: what it expected beside what came of it, and how far the tasks have moved since.
 
     Example: headway models show mlp-20261121-161200
     """
-    known = _known()
+    settings = _reached()
+    known = dict(models_of.all_models(settings))
     model = promoting.found(known, name)
     row = promoting.told(model, promoting.in_use(known))
     if as_json:
@@ -89,6 +94,8 @@ def show(name: str, as_json: bool) -> None:
     if row["metrics"]:
         say()
         table(["measured", ""], ([key, f"{value:.4g}"] for key, value in sorted(row["metrics"].items())), right=[""])
+    if row["in_use"] and model["weights"]:
+        _tell_whether_it_holds(settings)
 
 
 @models.command()
@@ -117,6 +124,25 @@ def rollback(reason: str, as_json: bool) -> None:
     """
     settings = _reached()
     _tell(promoting.roll_back(settings, getpass.getuser(), reason), as_json)
+
+
+def _tell_whether_it_holds(settings: Settings) -> None:
+    from gateway.asking import Asker  # the warehouse's client: nothing else here needs it
+
+    for name in ("calibration", "task_drift"):
+        question = questions()[name]
+        say()
+        try:
+            with Asker(settings) as asker:
+                answer = asker.rows_of(question.sql, question.parameters)
+        except (GatewayError, WarehouseDown) as error:
+            remark(f"Whether it still holds is asked of the warehouse: {error}")
+            return
+        right = [column for column in answer.columns if column != "feature"]
+        cells = ([f"{one:,.4g}" if isinstance(one, float) else one for one in row] for row in answer.rows)
+        table(answer.columns, ([one if one is None else str(one) for one in row] for row in cells), right=right)
+        few = "" if any(row[0] is not None for row in answer.rows) else " There is too little yet to say it."
+        remark(f"{question.words} {question.normal} is normal.{few}")
 
 
 def _tell(model: Any, as_json: bool) -> None:

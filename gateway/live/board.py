@@ -17,6 +17,9 @@ HISTORY_S = 900
 STEP_S = 5
 """The charts: the boards of the last fifteen minutes, one for each five seconds."""
 
+MINUTES = 360
+"""Beside them the boards of the last six hours, one at the end of each minute, which is what its rates look back on."""
+
 SAMPLES_MAX = 500
 """Times kept of a second: percentiles of a minute are of up to 30,000 tasks."""
 
@@ -76,6 +79,7 @@ class Board:
         self._now = Second()
         self._window: deque[Second] = deque(maxlen=WINDOW_S)
         self._history: deque[list[float | None]] = deque(maxlen=HISTORY_S // STEP_S)
+        self._minutes: deque[list[float | None]] = deque(maxlen=MINUTES)
         self._ticks = 0
         self._reads_back = True
         self._past: dict[int, Second] = {}
@@ -119,17 +123,27 @@ class Board:
         self._ticks += 1
         if self._ticks % STEP_S == 0:
             self._history.append(_point(self.newest))
+        if self._ticks % WINDOW_S == 0:
+            self._minutes.append(_point(self.newest))
         return self.newest
 
-    def history(self) -> dict[str, Any]:
-        return {"step_s": STEP_S, "columns": list(COLUMNS), "points": list(self._history)}
+    def history(self, back_s: int = HISTORY_S) -> dict[str, Any]:
+        """The points of so many seconds; further back than the charts begin with they are a minute apart."""
+        step_s, known = (STEP_S, self._history) if back_s <= HISTORY_S else (WINDOW_S, self._minutes)
+        return {"step_s": step_s, "columns": list(COLUMNS), "points": list(known)[-(back_s // step_s) :]}
 
     def _fold_past(self, now_s: int) -> None:
         past, self._past = self._past, {}
-        for at_s in range(max(min(past), now_s - HISTORY_S - WINDOW_S), now_s):
+        for at_s in range(max(min(past), now_s - MINUTES * WINDOW_S), now_s):
             self._window.append(past.get(at_s, Second()))
-            if at_s % STEP_S == 0:
-                self._history.append(_point({"at": at_s * 1_000_000, **self._rates()}))
+            is_shown = at_s >= now_s - HISTORY_S and at_s % STEP_S == 0
+            if not is_shown and at_s % WINDOW_S:
+                continue
+            point = _point({"at": at_s * 1_000_000, **self._rates()})
+            if is_shown:
+                self._history.append(point)
+            if at_s % WINDOW_S == 0:
+                self._minutes.append(point)
 
     def _spend(self, e: dict[str, Any]) -> None:
         day = _day(e["finished_at"])

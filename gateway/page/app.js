@@ -6,7 +6,8 @@
  * `context.query`. `context.setQuery({ state: "failed" })` changes the address and, by that, the view.
  */
 
-import { accessToken, comeIn, keepToken } from "./access.js";
+import { accessToken, comeIn, forgetToken, keepToken, whenForgotten } from "./access.js";
+import { account } from "./account.js";
 import { get, whenExpired } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { time } from "./format.js";
@@ -57,6 +58,7 @@ export function go(href, { replace = false } = {}) {
 }
 
 async function show() {
+  if (!me) return; // nobody is in
   const path = location.pathname;
   const query = Object.fromEntries(new URLSearchParams(location.search));
   const found = VIEWS.map((view) => ({ view, match: view.at.exec(path) })).find(({ match }) => match);
@@ -72,7 +74,7 @@ async function show() {
   mark(found?.view);
   if (!found) {
     document.title = "Not here · Headway";
-    fill(main, empty("There is nothing at this address.", h("a", { href: "/" }, "To the live board")));
+    fill(main, h("h1", { class: "hidden" }, "Not here"), nothingAt(plain(path)));
     return;
   }
   document.title = `${found.view.name} · Headway`;
@@ -91,6 +93,8 @@ async function show() {
     fill(main, failure(`${found.view.name} cannot be shown.`, why, show));
   }
 }
+
+const nothingAt = (path) => empty(`There is nothing at ${path}.`, h("a", { href: "/" }, "To the live board"));
 
 function contextOf({ match }, query) {
   return {
@@ -179,6 +183,7 @@ function warn(text) {
 }
 
 function navigation() {
+  document.getElementById("account").replaceChildren(...account(me, signOut));
   fill(
     document.getElementById("nav"),
     VIEWS.filter((view) => !view.role || me.role === view.role).map((view) =>
@@ -218,8 +223,12 @@ function askIn(why) {
   live.close();
   shown?.onleave?.();
   shown = null;
+  me = null;
   turn++;
   warn(null);
+  document.title = "Come in · Headway";
+  for (const id of ["nav", "account"]) document.getElementById(id).replaceChildren();
+  for (const id of ["search", "menu"]) document.getElementById(id).hidden = true;
   lamp.dataset.state = "closed";
   say(lamp, "not connected");
   const input = h("input", { name: "token", type: "password", autocomplete: "off", required: true });
@@ -247,6 +256,12 @@ function askIn(why) {
   );
 }
 
+function signOut() {
+  askIn("You have signed out; this browser does not know the token any more.");
+  forgetToken(); // after the view was left, which may keep something
+  main.querySelector("input").focus();
+}
+
 addEventListener("hashchange", () => location.hash.startsWith("#code=") && location.reload());
 
 async function start() {
@@ -259,11 +274,12 @@ async function start() {
     if (error.status !== 401) fill(main, failure("The gateway cannot be reached.", error, start));
     return;
   }
+  whenForgotten(() => askIn("You have signed out in another tab."));
   navigation();
   live.onstate = lampShows;
   live.onerror = (reason) => (live.state.state === "closed" ? warn(reason) : console.warn("live:", reason));
   listen((key) => {
-    const view = VIEWS.find((one) => one.key === key && (!one.role || me.role === one.role));
+    const view = VIEWS.find((one) => one.key === key && (!one.role || me?.role === one.role));
     if (view) go(view.href);
     return Boolean(view);
   });

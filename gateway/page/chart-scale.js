@@ -19,7 +19,8 @@ export function scale(most, { least = 1, wanted = 3, unit = "" } = {}) {
 
 /** Round times [ms] between two, at most `wanted` of them, in whole minutes of the reader's clock. */
 export function times(from, to, wanted) {
-  const step = MINUTE_MS * ([1, 2, 3, 5, 10, 15, 30, 60].find((n) => (to - from) / (n * MINUTE_MS) <= wanted) ?? 60);
+  const fits = (minutes) => (to - from) / (minutes * MINUTE_MS) <= wanted;
+  const step = MINUTE_MS * ([1, 2, 3, 5, 10, 15, 30, 60, 120].find(fits) ?? 180);
   const shift = new Date(to).getTimezoneOffset() * MINUTE_MS;
   const found = [];
   for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) found.push(at);

@@ -12,12 +12,13 @@
 import { BOTTOM, LEFT, TOP, parts } from "./chart-parts.js";
 import { nearest, scale, times } from "./chart-scale.js";
 import { fill, h, say, svg } from "./dom.js";
-import { clock, minute } from "./format.js";
+import { clock, duration, minute } from "./format.js";
 import { sheet } from "./ui.js";
 
-const GAP_MS = 20_000; // what is further apart is not joined by a line
+const STEP_MS = 5000; // between two points, unless `range` says something else
+const GAP_STEPS = 4; // what is so many of them apart is not joined by a line
 const LATE_MS = 1500; // the right end lags by so much: a new point comes in from outside
-const NEAR = { rootMargin: "200px" }; // what is farther from the screen is not drawn
+const NEAR = { rootMargin: "200px" }; // what is farther from the screen does not slide; it is drawn all the same
 const NOTHING_YET = "Nothing is known yet; the first points come within seconds.";
 const MANY = 1e9;
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -12, ArrowUp: 12, Home: -MANY, End: MANY };
@@ -47,6 +48,7 @@ class Chart {
     sheet("chart");
     const { cursor, series, format, axis = format, unit = "", least = 1, limit = null } = options;
     Object.assign(this, { ...options, axis, unit, least, limit });
+    this.gap = GAP_STEPS * STEP_MS;
     this.points = [];
     this.end = null;
     this.seen = true;
@@ -64,6 +66,12 @@ class Chart {
     cursor.heard.add(() => this.#point());
     new ResizeObserver(() => this.#resize()).observe(this.parts.plot);
     new IntersectionObserver((entries) => this.#see(entries.at(-1).isIntersecting), NEAR).observe(this.parts.plot);
+  }
+
+  /** How much time it shows, and how far its points lie apart [ms]. To be shown its points next. */
+  range(span, step = STEP_MS) {
+    Object.assign(this, { span, gap: GAP_STEPS * step, timed: null, summarised: null });
+    this.parts.plot.setAttribute("aria-valuemin", -span / 1000);
   }
 
   show(points) {
@@ -92,13 +100,13 @@ class Chart {
 
   #see(seen) {
     this.seen = seen;
-    if (seen) this.#draw();
+    if (seen) this.#move();
   }
 
   #draw() {
-    if (this.size === null || !this.seen) return;
+    if (this.size === null) return;
     const { width, height } = this.size;
-    const from = (this.end ?? 0) - this.span - GAP_MS;
+    const from = (this.end ?? 0) - this.span - this.gap;
     const shown = this.points.filter((point) => point.at >= from);
     const most = Math.max(0, ...shown.flatMap((point) => this.series.map((one) => one.of(point) ?? 0)));
     const wanted = height > 200 ? 5 : height > 110 ? 3 : 2;
@@ -128,7 +136,7 @@ class Chart {
     let start = null;
     for (const point of points) {
       const value = of(point);
-      const joined = before !== null && value !== null && point.at - before < GAP_MS;
+      const joined = before !== null && value !== null && point.at - before < this.gap;
       if (!joined && start !== null) {
         area += `V${ground}H${start}Z`;
         start = null;
@@ -274,8 +282,7 @@ class Chart {
       const [low, high] = [Math.min(...values), Math.max(...values)].map(this.format);
       return `${one.label}: ${this.format(values.at(-1))} now, between ${low} and ${high}.`;
     });
-    const minutes = Math.round(this.span / 60_000);
-    say(this.parts.summary, `The last ${minutes} minutes. ${told.join(" ")} Arrow keys move through the values.`);
+    say(this.parts.summary, `The last ${duration(this.span)}. ${told.join(" ")} Arrow keys move through the values.`);
   }
 
   /** A row a minute, the newest first. */

@@ -158,7 +158,8 @@ def _turn(services: Services, task: Task, taken: Taken | None) -> dict[str, Any]
 async def listed(
     services: Services, tenant_id: str, cursor: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Conversations, the one with the newest message first, and the cursor of the next page. Raises Problem."""
+    """Sessions in which something was said, rather than handed in by a program, the one with the newest message first;
+    and the cursor of the next page. Raises Problem."""
     place = place_of(cursor)
     floor = services.recent.floor if services.older.there else 0
     if floor == 0 or place is None or place[0] > floor:
@@ -182,8 +183,10 @@ def _newest_of_each(
     tasks = services.recent.tasks
     for (tenant, session_id), ids in list(services.recent.sessions.items()):
         if tenant == tenant_id:
-            found = max((task.submitted_at for task_id in list(ids) if (task := tasks.get(task_id))), default=0)
-            if found > floor and (place is None or (found, session_id) < place):
+            its = [task for task_id in list(ids) if (task := tasks.get(task_id))]
+            found = max((task.submitted_at for task in its), default=0)
+            is_ahead = found > floor and (place is None or (found, session_id) < place)
+            if is_ahead and any(task.in_talk for task in its):
                 yield found, session_id
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.asking import Asker
 from gateway.listing import STATUSES, WENT_WRONG
 from gateway.record import Record
-from gateway.server.recent import SHOWN, TEXT_CHARS
+from gateway.server.recent import CHAT, SHOWN, TEXT_CHARS
 from gateway.server.shapes import Schema, event
 from gateway.turns import TITLE_CHARS, turn_of
 from infra.settings import Settings
@@ -113,7 +113,7 @@ class Older:
         return [turn_of(task_id, records[task_id]) for task_id in ids]
 
     async def conversations(self, tenant: str, before: tuple[int, str] | None, count: int) -> list[dict[str, Any]]:
-        """Those of a tenant, the one with the newest message first."""
+        """Those of a tenant in which something was said, the one with the newest message first."""
         values: dict[str, Any] = {"tenant": tenant}
         having = ""
         if before is not None:
@@ -124,6 +124,8 @@ class Older:
             "count() AS turns, max(submitted_at) AS newest, toUnixTimestamp64Micro(min(submitted_at)) AS started_at, "
             "toUnixTimestamp64Micro(max(submitted_at)) AS newest_at, countIf(toString(status) = 'open') AS open "
             "FROM task WHERE tenant_id = {tenant:String} AND parent_id IS NULL AND session_id != task_id "
+            "AND session_id IN (SELECT session_id FROM task_submitted "
+            f"WHERE tenant_id = {{tenant:String}} AND (notEmpty(conversation) OR startsWith(session_id, '{CHAT}'))) "
             f"GROUP BY session_id {having}ORDER BY newest DESC, session_id DESC LIMIT {int(count)}"
         )
         names = ("title", "turns", "started_at", "newest_at", "open")

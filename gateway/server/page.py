@@ -1,4 +1,5 @@
-"""The page's files. A name that could leave the folder is not looked up at all; every view of the page is its index."""
+"""The page's files. A name that could leave the folder is not looked up at all; every view of the page is its index,
+and an address that is none is answered 404 with the index too, which says so in words."""
 
 import re
 from pathlib import Path
@@ -22,6 +23,8 @@ _TYPES = {
     ".txt": "text/plain",
 }
 """What may be served; a file with another ending is none of the page's."""
+_VIEWS = re.compile(r"(?:(?:tasks|chat|agents|experiments|models)(?:/[^/]+)?)?")
+"""The addresses of views, as `app.js` has them."""
 _NOT_PAGE = ("api", "ws", "schemas", "subjects", "healthz")
 _NONE_YET = "The page is not part of this installation. The API is at /api, its description at /api/openapi.json.\n"
 
@@ -32,18 +35,22 @@ async def serve(request: web.Request) -> web.StreamResponse:
     if name.partition("/")[0] in _NOT_PAGE:
         raise Problem(404, "There is nothing at this address; /api/openapi.json tells what there is.")
     found = _file(name)
-    if found is None and _is_view(name):
-        found = _file("index.html")
-    if found is None:
-        if name:
-            raise Problem(404, "The page has no such file.")
+    if found is not None:
+        return web.FileResponse(found, headers={"Content-Type": _content_type(found), "Cache-Control": "no-cache"})
+    index = _file("index.html")
+    if name and (index is None or not _is_read_by_people(name)):
+        raise Problem(404, "The page has no such file.")
+    if index is None:
         return web.Response(text=_NONE_YET)
-    headers = {"Content-Type": _content_type(found), "Cache-Control": "no-cache"}
-    return web.FileResponse(found, headers=headers)
+    headers = {"Content-Type": _content_type(index), "Cache-Control": "no-cache"}
+    if _VIEWS.fullmatch(request.rel_url.raw_path[1:]):  # raw: what is in an id stays one part
+        return web.FileResponse(index, headers=headers)
+    return web.Response(status=404, body=index.read_bytes(), headers=headers)
 
 
-def _is_view(name: str) -> bool:
-    """What follows a view's name, such as the id of an item of a task, may have a dot, as files' names have."""
+def _is_read_by_people(name: str) -> bool:
+    """Whether a name is not that of a file. What follows a view's name, such as the id of an item of a task, may have
+    a dot, as files' names have."""
     folder, _, rest = name.partition("/")
     return not Path(name).suffix or (bool(rest) and not (FOLDER / folder).is_dir())
 

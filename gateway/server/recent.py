@@ -42,6 +42,10 @@ Raw = tuple[str, int, int, bytes]
 """Topic, partition, offset and value of a record."""
 
 
+CHAT = "chat-"
+"""How the names of those sessions begin that the page's chat makes."""
+
+
 @dataclass(slots=True)
 class Task:
     task_id: str
@@ -64,6 +68,9 @@ class Task:
     quality: float | None = None
     cost_usd_micros: int = 0
     error: str | None = None
+    in_talk: bool = False
+    """Whether it was said in a conversation, as far as that can be told: it carries what was said before it, or the
+    page began its session."""
     handed_in: bool = False
     """False while it is only known from the dispatcher's log."""
     events: "Events" = field(default_factory=lambda: Events(b"", ()))
@@ -73,7 +80,7 @@ class Task:
         return self.state in STATUSES
 
 
-SHOWN = tuple(name for name in Task.__slots__ if name not in ("redos", "handed_in", "events"))
+SHOWN = tuple(name for name in Task.__slots__ if name not in ("redos", "in_talk", "handed_in", "events"))
 """What a list says of a task."""
 
 
@@ -183,6 +190,7 @@ class Recent:
             submitted_at=submitted["submitted_at"],
             agent_id=_once(submitted["agent_id"]),
             skill=_once(submitted["skill"]),
+            in_talk=bool(submitted["conversation"]) or submitted["session_id"].startswith(CHAT),
         )
         self.tasks[task.task_id] = task
         if task.parent_id is not None:

@@ -86,7 +86,7 @@ def properties(settings: Settings, data: Path) -> str:
         "group.initial.rebalance.delay.ms": 0,
         # A broker that comes back after kill -9 waits for the end of its own old session, so it is no longer than it
         # has to be: with 1.5 s a busy machine was enough for the broker to be taken for dead, and to lead nothing.
-        "broker.session.timeout.ms": 6000,
+        "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
         # Sizes for a small heap and few cores.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,

@@ -16,9 +16,12 @@ from infra.settings import (
     MASK,
     BadSettings,
     Settings,
+    accepted,
     as_env,
     explain_settings,
     load_settings,
+    varying,
+    with_values,
 )
 from processors import balancing
 
@@ -108,6 +111,21 @@ def test_prices_are_written_in_three_ways(tmp_path: Path, toml: str, environ: di
 
 def test_every_balancer_can_be_set() -> None:
     assert sorted(BALANCERS) == sorted(balancing.BALANCERS)
+
+
+@pytest.mark.parametrize("name", varying())
+def test_what_a_setting_says_it_accepts_is_accepted_and_nothing_beyond(name: str) -> None:
+    told = accepted(name)
+    inside = [*told.choices, *(f"{bound:g}" for bound in (told.minimum, told.maximum) if bound is not None)]
+    outside = [] if told.minimum is None else [f"{told.minimum - 1:g}"]
+    outside += [] if told.maximum is None else [f"{told.maximum + 1:g}"]
+    outside += ["none of them"] if told.choices or told.kind != "text" else []
+    outside += ["1.5"] if told.kind == "whole" else []
+    for value in inside:
+        with_values(DEFAULTS, {name: value})
+    for value in outside:
+        with pytest.raises(BadSettings):
+            with_values(DEFAULTS, {name: value})
 
 
 def test_explanation_names_sources_and_masks_secrets(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from infra import warehouse
 from infra.warehouse.questions import questions
 from infra.warehouse.tables import tables
 from tests.gateway.events import example
+from tests.support.learning import sample
 from tests.support.warehouse import every_example, running_warehouse, store
 
 VIEWS = {
@@ -201,3 +202,34 @@ def test_furnishing_twice_changes_nothing(empty):
 def test_every_question_and_view_is_in_the_manual():
     manual = (Path(__file__).parents[2] / "docs" / "warehouse.md").read_text(encoding="utf-8")
     assert [name for name in [*questions(), *VIEWS, "task"] if f"`{name}`" not in manual] == []
+
+
+def test_what_the_model_in_use_expected_is_held_against_what_came_and_tasks_against_those_it_learned_from(tmp_path):
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+
+    def of(number, text, expected, label, **over):
+        said = {"scorer": "mlp-2", "expected": expected, **over}
+        return ("TrainingSample", sample(f"t-{number}", text, label=label, submitted_at=now, **said))
+
+    learned = [of(n, "short", 0.85, float(n % 10 < 6)) for n in range(200)]  # 0.6 came of what was expected at 0.85
+    late = [of(n, "a much longer text " * 20, 0.15, 0.0) for n in range(200, 220)]
+    others = [of(n, "short", 0.95, 0.0, scorer="mlp-1") for n in range(220, 240)]
+    with running_warehouse(tmp_path) as settings, Asker(settings) as asker:
+        store(settings, [*learned, *late, *others])
+        place = one(asker, "SELECT _partition AS part, min(_offset) AS low FROM training_sample GROUP BY part")
+        span = {"partition": place["part"], "from_offset": place["low"], "to_offset": place["low"] + 200}
+        used = {"status": "promoted", "promoted_at": now, "at": now, "ranges": [span]}
+        gone = [{"promoted_at": now + 9, "at": now}, {"status": "candidate", "promoted_at": None, "at": now + 10}]
+        models = [example("RoutingModel") | {"name": "mlp-2"} | used]
+        models += [
+            example("RoutingModel") | {"name": "mlp-3"} | used | one for one in gone
+        ]  # put to use and taken back
+        store(settings, [("RoutingModel", model) for model in models])
+        calibration, drift = (
+            asker.rows_of(questions()[name].sql, {"hours": "1"}) for name in ("calibration", "task_drift")
+        )
+    assert [row[1] for row in calibration.rows] == [0.1, 0.8], "bands of the model in use alone"
+    assert calibration.rows[0][0] is None, "of few tasks nothing is said"
+    assert calibration.rows[1][0] == pytest.approx(0.25) and calibration.rows[1][4] == 200
+    moved = {row[1]: row[0] for row in drift.rows}
+    assert moved["length of the text"] > 0.25 and moved["items"] < 0.01, moved

@@ -139,7 +139,10 @@ def test_what_is_refused_says_why_and_can_be_changed(page: Page) -> None:
     expect(turn.get_by_role("button", name="Try again")).to_be_visible()
 
 
-def test_a_conversation_is_found_again_chosen_for_and_taken_along(page: Page, tmp_path: Path) -> None:
+def test_a_conversation_is_found_again_among_conversations_alone_and_taken_along(
+    page: Page, site: Site, tmp_path: Path
+) -> None:
+    site.submit("A walrus that a program hands in", session_id="nightly")
     page.goto("/chat")
     page.get_by_label("Agent", exact=True).select_option("doc-writer")
     ended(say(page, "A **walrus** of a title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```"))

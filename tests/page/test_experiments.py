@@ -35,16 +35,35 @@ def test_a_refusal_stands_beside_the_field_it_is_about_and_the_draft_is_made_onc
     page.get_by_label("Name", exact=True).fill("more-redos")
     page.get_by_label("Question").fill("Is it worth <b>it</b>?")
     page.get_by_label("Setting of the line").select_option("redos_max")
-    page.get_by_label("Value of arm b").fill("many")
-    page.get_by_role("button", name="Make the draft").click()
-    expect(page.locator("#wrong-arms")).to_contain_text("redos_max")
-    visit.forget_complaints()  # of the refusal
-    expect(page.get_by_label("Value of arm b")).to_be_focused()
     page.get_by_label("Value of arm b").fill("2")
+    page.get_by_label("Metrics").fill("loudness:mean")
+    page.get_by_role("button", name="Make the draft").click()
+    expect(page.locator("#wrong-metrics")).to_contain_text("loudness")
+    visit.forget_complaints()  # of the refusal
+    expect(page.get_by_label("Metrics")).to_be_focused()
+    page.get_by_label("Metrics").fill("")
     page.get_by_role("button", name="Make the draft").click()
     expect(page).to_have_url(re.compile("/experiments/more-redos$"))
     expect(page.locator(".verdict")).to_contain_text("nothing is changed until it is started")
     expect(page.locator(".question")).to_have_text("Is it worth <b>it</b>?")
+
+
+def test_the_values_of_an_experiment_are_offered_as_the_setting_takes_them(page: Page) -> None:
+    page.goto("/experiments?new")
+    setting = page.get_by_label("Setting of the line")
+    control, other = (page.get_by_label(f"Value of arm {arm}") for arm in ("control", "b"))
+    setting.select_option("balancer")
+    expect(control.locator("option").first).to_have_text("weighted_round_robin (as now)")
+    other.select_option("adaptive")
+    setting.select_option("quality_min")
+    expect(page.locator("#note-parameter")).to_contain_text("Now: 0.5; it takes a number from 0 to 1.")
+    other.fill("1.5")
+    expect(page.locator("#wrong-arms")).to_have_text("The value of arm b is to be a number from 0 to 1.")
+    other.fill("0.7")
+    expect(page.locator("#wrong-arms")).to_have_text("")
+    setting.select_option("prompt_extra")
+    expect(control).to_have_attribute("placeholder", "(nothing, as now)")
+    other.fill("Be brief.")
 
 
 def test_the_forecast_follows_what_is_typed(visit: Visit, site: Site) -> None:
@@ -57,7 +76,7 @@ def test_the_forecast_follows_what_is_typed(visit: Visit, site: Site) -> None:
     forecast = page.get_by_role("region", name="What it will be able to tell")
     expect(forecast).to_contain_text("Change worth finding [points]")
     expect(forecast).to_contain_text("No forecast yet: arm b has no value")
-    page.get_by_label("Value of arm b").fill("300")
+    page.get_by_label("Value of arm b").select_option("adaptive")
     forecast.get_by_label("Change worth finding").fill("3")
     expect(forecast.locator(".answers > *").first).to_be_visible()
     page.get_by_label("Metrics").fill("completion_ms:mean:lower")
@@ -65,7 +84,7 @@ def test_the_forecast_follows_what_is_typed(visit: Visit, site: Site) -> None:
     forecast.get_by_label("Tasks a day").fill("5000")
     expect(forecast.locator(".answers .loud")).to_contain_text("tasks: what the metric is may be quite")
     assert visit.grave_findings() == []
-    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_viewport_size({"width": 360, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -80,7 +80,9 @@ FOUND = """async ([board, pools, targets, more]) => {
 
 
 def play(page: Page) -> None:
-    page.goto("/nowhere")
+    page.goto("/")
+    expect(page.locator(".live")).to_be_visible()
+    page.evaluate("history.pushState(null, '', '/nowhere'); dispatchEvent(new PopStateEvent('popstate'))")
     expect(page.locator("main .empty")).to_be_visible()
     page.evaluate(f"async () => {{ {STAGED} }}")
 
@@ -116,12 +118,41 @@ def test_a_chart_opens_from_its_tile_stays_after_a_reload_and_closes_with_escape
 
 def test_the_moment_that_a_chart_is_read_at_is_told_in_words_and_shown_on_all_charts(page: Page) -> None:
     plot = page.locator("[data-chart=queue] .plot")
-    expect(page.locator("[data-chart=queue] .why")).to_be_hidden()
+    expect(page.locator("[data-chart=queue] .legend .value").first).to_have_text(re.compile(r"\d"))
     plot.press("ArrowLeft")
     expect(plot).to_have_attribute("aria-valuetext", re.compile(r"\d\d:\d\d:\d\d: waiting \d+, running \d+"))
     expect(page.locator("[data-chart=machine] .at")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
     plot.press("Escape")
     expect(page.locator("[data-chart=machine] .at")).to_have_text("")
+
+
+def test_the_time_that_charts_show_is_chosen_by_keys_and_stays_in_the_address_and_for_the_next_visit(
+    page: Page,
+) -> None:
+    plot = page.locator("[data-chart=waits] .plot")
+    expect(plot).to_have_attribute("aria-valuemin", "-900")
+    with page.expect_response("**/api/fleet/history*") as answer:
+        page.get_by_label("15 min").press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"/\?range=1h$"))
+    expect(plot).to_have_attribute("aria-valuemin", "-3600")
+    told = answer.value.json()
+    assert told["step_s"] == 60 and {len(point) for point in told["points"]} <= {len(told["columns"])}
+    expect(page.locator(".range-bar [role=status]")).to_have_text(re.compile(r"Known since \d\d:\d\d"))
+    page.click("#nav a:text('Tasks')")
+    page.click("#nav a:text('Live')")
+    expect(page.get_by_label("1 h", exact=True)).to_be_checked()
+    expect(plot).to_have_attribute("aria-valuemin", "-3600")
+    page.goto("/?range=5m")
+    expect(plot).to_have_attribute("aria-valuemin", "-300")
+
+
+def test_charts_below_the_fold_are_drawn_before_they_are_scrolled_to(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.reload()
+    last = page.locator("[data-chart=machine]")
+    expect(last.locator("path.line").first).to_have_attribute("d", re.compile("^M"), timeout=20_000)
+    assert page.evaluate("scrollY") == 0
+    assert last.bounding_box()["y"] > 1000  # type: ignore[index]
 
 
 def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> None:

@@ -1,15 +1,32 @@
 """Models on the page: which one is in use, promoting and going back with a question, and one with its lineage."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from infra import models
 from tests.support.learning import model
 from tests.support.site import Site, Visit
 
 pytestmark = pytest.mark.e2e
+
+ANSWERS = {
+    "calibration": {
+        "columns": ["apart", "band", "expected", "observed", "decisions"],
+        "rows": [[None, 0.1, 0.15, 0.0, 20], [0.25, 0.8, 0.85, 0.6, 200]],
+    },
+    "task_drift": {
+        "columns": ["psi", "feature", "tasks", "learned_from"],
+        "rows": [[0.36, "length of the text", 240, 200], [0.02, "items", 240, 200]],
+    },
+}
+
+
+def answered(route: Route) -> None:
+    """As the warehouse answers, which is not there."""
+    route.fulfill(json=ANSWERS[urlsplit(route.request.url).path.rpartition("/")[2]])
 
 
 def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_effect(visit: Visit, site: Site) -> None:
@@ -26,6 +43,7 @@ def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_eff
     expect(row).to_contain_text("+7.0 points")
     expect(row).to_contain_text("It <b>knows</b>.")
     assert visit.grave_findings() == []
+    page.route("**/api/questions/*", answered)
     row.get_by_role("button", name="Promote").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Put mlp-1 to use? Routers take it within seconds")
@@ -33,6 +51,12 @@ def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_eff
     dialog.get_by_role("button", name="Promote").click()
     expect(page.locator(".now")).to_contain_text("mlp-1")
     expect(page.locator(".now")).to_contain_text("as agreed")
+    expected = page.get_by_role("region", name="Expected and observed success")
+    expect(expected).to_contain_text("Where it says 80–90 % it expects 25 points more than comes true")
+    expect(expected.get_by_role("row", name=re.compile("^10–20 %"))).to_contain_text("15 %")
+    drift = page.get_by_role("region", name="Drift of the tasks")
+    expect(drift).to_contain_text("The tasks are others by their length of the text")
+    assert visit.grave_findings() == []
     page.get_by_role("row", name=re.compile("^knn-1")).get_by_role("button").click()
     expect(dialog).to_contain_text("The gate rejected it: It knows nothing.")
     dialog.get_by_role("button", name="Cancel").click()
@@ -45,5 +69,5 @@ def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_eff
     expect(dialog).to_contain_text("the rules alone route")
     dialog.get_by_role("button", name="Roll back").click()
     expect(page.locator(".now")).to_contain_text("The rules alone")
-    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_viewport_size({"width": 360, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -39,6 +39,27 @@ def test_who_has_no_token_is_asked_for_one_and_comes_in_with_it(context: Browser
     expect(page.locator("#nav a[aria-current]")).to_have_text("Tasks")
 
 
+def test_the_bar_says_whose_token_it_is_and_signing_out_forgets_it_in_every_tab(visit: Visit, site: Site) -> None:
+    page = visit.page
+    visit.let_in(site.token("acme", "viewer", for_s=3600))
+    other = page.context.new_page()
+    other.goto("/tasks")
+    expect(other.locator(".account")).to_be_visible()
+    page.get_by_role("button", name="Signed in as viewer of acme").click()
+    access = page.get_by_role("dialog", name="Your access")
+    for said in ("acme", "viewer: sees the tasks", "in 59 min"):
+        expect(access).to_contain_text(said)
+    assert visit.grave_findings() == []
+    page.evaluate("localStorage.setItem('headway.chat.draft.new', '{}')")
+    access.get_by_role("button", name="Sign out").click()
+    page.get_by_role("dialog", name="Sign out?").get_by_role("button", name="Sign out").click()
+    for tab in (page, other):
+        expect(tab.get_by_label("Access token")).to_be_visible()
+        expect(tab.locator("#nav a")).to_have_count(0)
+        lamp(tab, "closed")
+    assert page.evaluate("Object.keys(localStorage)") == []
+
+
 @pytest.mark.parametrize("path", VIEWS)
 def test_every_view_is_free_of_grave_accessibility_findings_and_nothing_overflows(visit: Visit, path: str) -> None:
     page = visit.page
@@ -48,14 +69,20 @@ def test_every_view_is_free_of_grave_accessibility_findings_and_nothing_overflow
         expect(page.locator("#nav a[aria-current]")).to_have_text(VIEWS[path])
         expect(page.locator("main > .loading")).to_have_count(0)
         assert visit.grave_findings() == []
-    for width in (1440, 1024, 390):
+    for width in (1440, 1024, 390, 360):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"too wide at {width}"
 
 
-def test_an_address_that_is_none_says_so(visit: Visit) -> None:
-    visit.page.goto("/nowhere")
-    expect(visit.page.locator("main")).to_contain_text("There is nothing at this address")
+def test_an_address_that_is_none_says_so_and_is_answered_404(visit: Visit) -> None:
+    page = visit.page
+    answer = page.goto("/nowhere/at all")
+    assert answer is not None and answer.status == 404
+    expect(page.locator("main")).to_contain_text("There is nothing at /nowhere/at all.")
+    page.get_by_role("link", name="To the live board").click()
+    expect(page.locator("#nav a[aria-current]")).to_have_text("Live")
+    assert all("404" in complaint for complaint in visit.complaints)
+    visit.forget_complaints()
 
 
 def test_keys_lead_through_the_page(page: Page) -> None:

@@ -68,6 +68,22 @@ def test_an_address_of_a_task_shows_it_as_soon_as_it_is_there(visit: Visit) -> N
     expect(page.locator(".task-state")).to_have_text(re.compile("completed"))
 
 
+def test_on_a_narrow_screen_filters_are_behind_a_button_that_counts_those_that_are_set(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/tasks?state=completed&priority=5")
+    button = page.get_by_role("button", name="Filters 2 active")
+    expect(page.get_by_label("Any state")).to_be_hidden()
+    button.press("Enter")
+    page.get_by_label("Any priority").select_option("")
+    expect(page.get_by_role("button", name="Filters 1 active")).to_have_attribute("aria-expanded", "true")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.filters')].every((one) => one.scrollWidth <= one.clientWidth)"
+    )
+    assert visit.grave_findings() == []
+
+
 def test_new_tasks_wait_while_somebody_reads_and_rows_change_in_place(page: Page, site: Site) -> None:
     name = session()
     first = site.submit("The first", session_id=name)

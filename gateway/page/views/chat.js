@@ -98,7 +98,7 @@ class ChatPage {
 
   #send(message) {
     if (this.room) return this.room.send(message);
-    const id = `chat-${newKey()}`;
+    const id = `chat-${newKey()}`; // the gateway knows a conversation by this beginning
     keepUnsent(id, [{ key: newKey(), at: 1000 * Date.now(), ...message }]);
     keepDraft(NEW, "");
     this.context.go(`/chat/${id}`);

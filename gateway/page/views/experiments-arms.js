@@ -5,6 +5,33 @@ import { NAME, valued } from "./experiments-said.js";
 
 const ARMS_MAX = 10;
 
+/** What a setting takes, in words; nothing where any text will do, or where there are choices to see. */
+export function inWords({ kind, choices, minimum, maximum }) {
+  if (choices.length || !["whole", "number"].includes(kind)) return "";
+  const what = kind === "whole" ? "a whole number" : "a number";
+  if (minimum !== null && maximum !== null) return `${what} from ${minimum} to ${maximum}`;
+  return minimum === null ? what : `${what} of at least ${minimum}`;
+}
+
+/** Where a value is chosen or typed, as its setting takes it. */
+function valueOf({ kind, choices, minimum, maximum }, held, isControl) {
+  const about = { "aria-describedby": "note-parameter wrong-arms" };
+  const asNow = held === "" ? "(nothing, as now)" : `${valued(held)} (as now)`;
+  if (choices.length) {
+    const rest = isControl ? choices.filter((one) => one !== held) : choices;
+    const first = h("option", { value: "" }, isControl ? asNow : "Choose …");
+    return h(
+      "select",
+      about,
+      first,
+      rest.map((value) => h("option", { value }, value === held ? asNow : value)),
+    );
+  }
+  const given = { ...about, autocomplete: "off", placeholder: isControl ? asNow : null };
+  if (!["whole", "number"].includes(kind)) return h("input", { ...given, maxlength: 10_000 });
+  return h("input", { ...given, type: "number", min: minimum, max: maximum, step: kind === "whole" ? 1 : "any" });
+}
+
 /** Control with the value of now, and one arm or more beside it, each with a share. */
 export function armsOf(onchange) {
   const body = h("tbody");
@@ -40,6 +67,8 @@ export function armsOf(onchange) {
     ),
   );
   const rows = () => [...body.children].map((one) => one.parts);
+  let takes = { kind: "text", choices: [] };
+  let held = ""; // what the line works with
 
   function row(name, fixed = false) {
     const parts = {
@@ -51,10 +80,11 @@ export function armsOf(onchange) {
         autocomplete: "off",
         oninput: called,
       }),
-      value: h("input", { maxlength: 10_000, autocomplete: "off" }),
+      value: valueOf(takes, held, fixed),
       share: h("input", { type: "number", min: 0.01, max: 99.99, step: "any" }),
     };
     called();
+    parts.called = called;
     function called() {
       parts.value.setAttribute("aria-label", `Value of arm ${parts.name.value}`);
       parts.share.setAttribute("aria-label", `Share of arm ${parts.name.value} in percent`);
@@ -71,7 +101,8 @@ export function armsOf(onchange) {
         },
         "✕",
       );
-    const one = h("tr", {}, ...Object.values(parts).map((part) => h("td", {}, part)), h("td", {}, out));
+    const cells = [parts.name, parts.value, parts.share, out].map((part) => h("td", {}, part));
+    const one = h("tr", {}, cells);
     one.parts = parts;
     body.append(one);
   }
@@ -92,8 +123,16 @@ export function armsOf(onchange) {
   even();
   return {
     element,
-    /** Control works with what the line works with, unless something else is given. */
-    now: (value) => (rows()[0].value.placeholder = value === "" ? "(nothing, as now)" : `${valued(value)} (as now)`),
+    /** What the setting holds and takes. Control works with what it holds, unless something else is given. */
+    now(value, accepts) {
+      [takes, held] = [accepts, value];
+      rows().forEach((parts, n) => {
+        const control = valueOf(takes, held, n === 0);
+        parts.value.replaceWith(control);
+        parts.value = control;
+        parts.called();
+      });
+    },
     valueInput: (name) => (rows().find((one) => one.name.value === name) ?? rows()[1]).value,
     values: () =>
       Object.fromEntries(
@@ -110,6 +149,8 @@ export function armsOf(onchange) {
       const names = all.map((one) => one.name.value);
       if (new Set(names).size < names.length) return "Two arms have one name.";
       if (names.some((one) => !NAME.test(one))) return "An arm's name is made of a-z, 0-9, _ and -.";
+      const bad = all.find(({ value }) => !value.validity.valid);
+      if (bad) return `The value of arm ${bad.name.value} is to be ${inWords(takes)}.`;
       const sum = all.reduce((total, one) => total + Number(one.share.value), 0);
       return Math.abs(sum - 100) > 0.1 ? `The shares make ${Number(sum.toFixed(2))} %, not 100.` : "";
     },

@@ -3,7 +3,7 @@
 import { get, post } from "../api.js";
 import { h, say } from "../dom.js";
 import { sure, toast } from "../ui.js";
-import { armsOf } from "./experiments-arms.js";
+import { armsOf, inWords } from "./experiments-arms.js";
 import { forecast } from "./experiments-plan.js";
 import { NAME, fieldOf, spoken, valued } from "./experiments-said.js";
 
@@ -81,8 +81,9 @@ export async function anew(context) {
 
   function varies() {
     const one = choices.find(({ name: known }) => known === parameter.value);
-    say(about, one ? `${one.doc} Now: ${valued(one.value)}` : "");
-    arms.now(one?.value ?? "");
+    const takes = inWords(one.accepts);
+    say(about, `${one.doc} Now: ${valued(one.value)}${takes && `; it takes ${takes}`}.`);
+    arms.now(one.value, one.accepts);
     soon();
   }
 
@@ -223,5 +224,6 @@ async function parameters() {
     name,
     doc: known.get(name)?.doc ?? "",
     value: adopted.get(name) ?? known.get(name)?.value ?? "",
+    accepts: known.get(name)?.accepts ?? { kind: "text", choices: [] },
   }));
 }

@@ -4,6 +4,7 @@ import { Cursor, chart } from "../chart.js";
 import { h } from "../dom.js";
 import { cost, duration, number, percent } from "../format.js";
 import { SPAN_MS } from "./live-model.js";
+import { STEP_OF } from "./live-range.js";
 
 const none = (value) => value === null || value === undefined;
 const known = (name, times = 1) => (point) => (none(point[name]) ? null : times * point[name]);
@@ -13,8 +14,8 @@ const dotted = { tone: "danger", line: "dotted" };
 /** Why a chart is empty, when none of these was anything but nothing. */
 const nothing = (why, ...names) => (points) =>
   points.every((point) => names.every((name) => !point[name])) ? why : null;
-const NONE_ENDED = "No task has ended in the last 15 minutes.";
-const NO_TASKS = 'No tasks in the last 15 minutes. Hand one in: headway submit "Review the login module"';
+const NONE_ENDED = "No task has ended in this time.";
+const NO_TASKS = 'No tasks in this time. Hand one in: headway submit "Review the login module"';
 
 export const WAIT_LIMIT_MS = 8000;
 export const ERROR_LIMIT = 0.05;
@@ -113,13 +114,14 @@ export const isChart = (name) => SPECS.some((spec) => spec.name === name);
 
 /** All charts: of the tasks, and `beside` them of the machine. One may be opened at full width. */
 export class Charts {
-  constructor() {
+  /** `above`: what stands over them. */
+  constructor(above) {
     const cursor = new Cursor();
     this.all = SPECS.map((spec) => chart({ ...spec, cursor, span: SPAN_MS, href: `/?chart=${spec.name}` }));
     this.stage = h("div", { class: "stage" });
     this.board = h("div", { class: "charts" });
     this.beside = h("div", { class: "charts beside" });
-    this.element = h("div", { class: "charts-area" }, this.stage, this.board);
+    this.element = h("div", { class: "charts-area" }, above, this.stage, this.board);
     this.opened = undefined;
     this.open(null);
   }
@@ -135,6 +137,11 @@ export class Charts {
     this.board.replaceChildren(...rest.filter((chart) => !BESIDE.includes(chart.name)).map((chart) => chart.element));
     this.beside.replaceChildren(...rest.filter((chart) => BESIDE.includes(chart.name)).map((chart) => chart.element));
     return true;
+  }
+
+  /** How much time all of them show [ms]. */
+  range(span) {
+    for (const one of this.all) one.range(span, STEP_OF(span));
   }
 
   show(points) {

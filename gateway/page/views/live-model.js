@@ -1,27 +1,41 @@
 /** What the live view knows: the boards of the last minutes, and the newest tasks. No document, bounded memory. */
 
 export const SPAN_MS = 15 * 60_000;
+export const MINUTE_MS = 60_000;
+export const REACH_MS = 360 * MINUTE_MS;
 const STEP_MS = 5000;
 const OPEN_MAX = 3000;
 const ENDED_MAX = 50;
 
 const ENDS = { task_completed: "completed", task_cancelled: "cancelled", task_failed: "failed" };
 
-/** The boards of the last fifteen minutes, a point for each five seconds, and the newest one. */
+/** The newest board; those of the last fifteen minutes, a point for each five seconds; of six hours one a minute. */
 export class History {
   constructor() {
     this.points = [];
+    this.minutes = [];
     this.board = null;
     this.heardAt = null; // by this browser's clock [ms]
   }
 
   /** As the gateway tells it: rows in the order of `columns`. */
-  reset({ columns, points }, board) {
-    this.points = points.map((row) => {
-      const point = Object.fromEntries(columns.map((name, n) => [name, row[n] ?? null]));
-      return { ...point, at: point.at / 1000 };
-    });
+  reset(told, board) {
+    this.points = pointsOf(told);
     if (board) this.add(board);
+  }
+
+  /** Further back than what is known; a gateway that began anew may know less than this page. */
+  reach(told) {
+    const found = pointsOf(told);
+    const first = found[0]?.at ?? Infinity;
+    this.minutes = [...this.minutes.filter((point) => point.at < first - MINUTE_MS / 2), ...found];
+  }
+
+  /** The points of the last so many milliseconds, as close as they are known: each tells of the minute before it. */
+  within(span) {
+    if (span <= SPAN_MS || !this.points.length) return this.points;
+    const first = this.points[0].at;
+    return [...this.minutes.filter((point) => point.at < first), ...this.points];
   }
 
   /** The newest point stands for itself until five seconds have passed. */
@@ -36,6 +50,14 @@ export class History {
     if (points.length > 1 && points.at(-1).at - points.at(-2).at < STEP_MS) points.pop();
     points.push(point);
     while (points[0].at < point.at - SPAN_MS - 2 * STEP_MS) points.shift();
+    this.#keepMinute(point);
+  }
+
+  #keepMinute(point) {
+    const { minutes } = this;
+    if (minutes.length && point.at - minutes.at(-1).at < MINUTE_MS) return;
+    minutes.push(point);
+    while (minutes[0].at < point.at - REACH_MS - 2 * MINUTE_MS) minutes.shift();
   }
 
   /** What time it is at the gateway [ms], as far as that is known here. */
@@ -48,6 +70,12 @@ export class History {
     return this.points.reduce((most, point) => Math.max(most, point[name] ?? 0), 0);
   }
 }
+
+const pointsOf = ({ columns, points }) =>
+  points.map((row) => {
+    const point = Object.fromEntries(columns.map((name, n) => [name, row[n] ?? null]));
+    return { ...point, at: point.at / 1000 };
+  });
 
 /** The tasks that run, and those that ended last. */
 export class Tasks {

@@ -8,6 +8,7 @@ import { Charts, isChart } from "./live-charts.js";
 import { Fleet } from "./live-fleet.js";
 import { Ended, Running } from "./live-lists.js";
 import { History, Tasks } from "./live-model.js";
+import { Range } from "./live-range.js";
 import { Tiles } from "./live-tiles.js";
 import { Verdict } from "./live-verdict.js";
 
@@ -20,9 +21,9 @@ export default async function view(context) {
   await Promise.all([sheet("live"), sheet("chart")]);
   const board = new LiveView(context);
   context.onleave = () => board.leave();
-  context.onchange = ({ query }) => board.open(query.chart);
+  context.onchange = ({ query }) => board.open(query);
   context.keys({ j: () => board.step(1), k: () => board.step(-1), Escape: () => board.closeChart() });
-  board.open(context.query.chart);
+  board.open(context.query);
   board.start();
   return board.element;
 }
@@ -40,7 +41,12 @@ class LiveView {
     this.cap = null;
     this.verdict = new Verdict();
     this.tiles = new Tiles();
-    this.charts = new Charts();
+    this.range = new Range({
+      history: this.history,
+      choose: (range) => context.setQuery({ range }),
+      show: () => this.#showCharts(),
+    });
+    this.charts = new Charts(this.range.element);
     this.running = new Running(`Now running${whose}`);
     this.ended = new Ended(`Recently ended${whose}`);
     this.fleet = new Fleet(this.charts.beside);
@@ -129,6 +135,7 @@ class LiveView {
     if (event === "snapshot") {
       this.pools = new Map(data.pools.map((pool) => [pool.pool, pool]));
       this.history.reset(data.history, data.board);
+      this.range.ask(); // a connection that was away has missed some
     } else if (event === "pool") {
       this.pools.set(data.pool, data);
     } else if (event === "board") {
@@ -190,8 +197,12 @@ class LiveView {
     if (!board) return;
     this.tiles.show(board, { target, cap: this.cap, peak: this.history.peak("ended_per_s") });
     this.fleet.show(board, new Map(pools.map((pool) => [pool.pool, pool])), this.targets);
-    if (this.drawn !== board.at) this.charts.show(points);
+    if (this.drawn !== board.at) this.#showCharts();
     this.drawn = board.at;
+  }
+
+  #showCharts() {
+    this.charts.show(this.history.within(this.range.span));
   }
 
   #paintTasks() {
@@ -202,7 +213,11 @@ class LiveView {
 
   // --- what the reader does
 
-  open(name) {
+  open({ chart: name, range }) {
+    if (this.range.open(range)) {
+      this.charts.range(this.range.span);
+      this.#showCharts();
+    }
     const wanted = isChart(name) ? name : null;
     if (this.charts.open(wanted) && wanted) this.charts.element.scrollIntoView({ block: "nearest" });
   }

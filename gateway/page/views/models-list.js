@@ -7,6 +7,7 @@ import { empty } from "../ui.js";
 import { mark } from "./experiments-list.js";
 import { looking } from "./experiments-looking.js";
 import { promoting, rollingBack } from "./models-acts.js";
+import { health } from "./models-health.js";
 import { RULES, gainSpan, measured, stateOf } from "./models-said.js";
 
 const AGAIN_MS = 10_000;
@@ -17,29 +18,33 @@ const NUMBERS = new Set(["Samples", ...Object.values(FIGURES)]);
 export async function all(context) {
   let known = await get("/api/models");
   const now = h("section", { class: "now", aria: { label: "In use now" } });
+  const holds = h("div");
   const box = h("div");
   let drawn = "";
+  let held = RULES; // the model whose health is shown
 
   function draw() {
     const said = JSON.stringify(known);
     if (said === drawn) return; // what somebody is about to press stays where it is
     drawn = said;
     fill(now, inUse(known, again));
+    if (known.in_use !== held) fill(holds, known.in_use === RULES ? null : health());
+    held = known.in_use;
     fill(box, known.models.length > 1 ? tableOf(known.models, again) : nothing());
   }
   async function again() {
     known = await get("/api/models");
     draw();
   }
-  const end = looking(async (holds) => {
+  const end = looking(async (isShown) => {
     const newest = await get("/api/models");
-    if (!holds()) return null;
+    if (!isShown()) return null;
     known = newest;
     draw();
     return AGAIN_MS;
   }, AGAIN_MS);
   draw();
-  return { element: h("div", { class: "stack" }, h("h1", { class: "hidden" }, "Models"), now, box), leave: end };
+  return { element: h("div", { class: "stack" }, h("h1", { class: "hidden" }, "Models"), now, holds, box), leave: end };
 }
 
 function inUse({ in_use: name, models }, again) {

@@ -6,6 +6,7 @@ import { fullTime, number } from "../format.js";
 import { copyable, panel } from "../ui.js";
 import { mark } from "./experiments-list.js";
 import { promoting } from "./models-acts.js";
+import { health } from "./models-health.js";
 import { MEASURES, gainSpan, measured, stateOf } from "./models-said.js";
 
 export async function one(context, _query, name) {
@@ -13,7 +14,9 @@ export async function one(context, _query, name) {
   const box = h("div", { class: "stack" });
   async function draw() {
     const { model, again } = await get(`/api/models/${encodeURIComponent(name)}`);
-    fill(box, head(model, draw), model.metrics.log_loss === undefined ? null : figures(model), lineage(model, again));
+    const learned = model.metrics.log_loss !== undefined;
+    const live = learned && model.in_use && health();
+    fill(box, head(model, draw), live, learned && figures(model), lineage(model, again));
   }
   await draw();
   return { element: box };

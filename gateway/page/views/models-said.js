@@ -51,3 +51,35 @@ export function effectOf({ name, status, reason }) {
   const forced = status === "rejected" ? ` The gate rejected it: ${reason}` : "";
   return `Put ${name} to use? Routers take it within seconds, for tasks decided from then on.${forced}`;
 }
+
+const APART_MAX = 0.1; // as the gate holds a model to half of it, and the question of the warehouse to all of it
+const PSI_SMALL = 0.1;
+const PSI_MAX = 0.25;
+
+/** Whether what was expected came true, by band: a tone and a sentence. `apart` is null where there were too few. */
+export function expectedIn(bands) {
+  const known = bands.filter((one) => one.apart !== null);
+  if (!known.length)
+    return { tone: "quiet", words: "Too few decisions yet: something is said of a band from 30 decisions on." };
+  const worst = known.reduce((one, other) => (other.apart > one.apart ? other : one));
+  const points = Math.round(100 * worst.apart);
+  if (worst.apart <= APART_MAX)
+    return { tone: "", words: `✓ It means what it says: off by at most ${points} points.` };
+  const [low, high] = [Math.round(100 * worst.band), Math.round(100 * worst.band + 10)];
+  const more = worst.expected > worst.observed ? "more" : "less";
+  const off = `Where it says ${low}–${high} % it expects ${points} points ${more} than comes true`;
+  return { tone: "warning", words: `! ${off}. To train anew: headway train` };
+}
+
+/** Whether the tasks have moved: a tone, a sentence, and a word for one feature. */
+export function driftIn(features) {
+  if (!features.length)
+    return { tone: "quiet", words: "Too few tasks yet: it takes 200 of late and 200 that it has learned from." };
+  const worst = features.reduce((one, other) => (other.psi > one.psi ? other : one));
+  const by = `by their ${worst.feature}`;
+  const others = `! The tasks are others ${by}. To learn from those of late: headway train`;
+  if (worst.psi >= PSI_MAX) return { tone: "warning", word: "! others", words: others };
+  const little = `✓ They have moved a little ${by}; that is normal.`;
+  if (worst.psi >= PSI_SMALL) return { tone: "", word: "a little", words: little };
+  return { tone: "", word: "✓ alike", words: "✓ They are like those it has learned from." };
+}

@@ -24,9 +24,12 @@ export class Filters {
       "More filters",
     );
     this.moreButton = more;
-    this.element = h(
+    const fold = { type: "button", class: "fold", aria: { expanded: "false", controls: "task-filters" } };
+    this.count = h("span", { class: "chip", hidden: true });
+    this.foldButton = h("button", { ...fold, onclick: () => this.#fold() }, "Filters ", this.count);
+    const all = h(
       "div",
-      { class: "filters" },
+      { class: "choices", id: "task-filters" },
       choice("state", "Any state", STATES),
       choice("agent", "Any agent", []),
       choice("skill", "Any skill", []),
@@ -37,10 +40,16 @@ export class Filters {
       ),
       choice("since", "Any time", Object.keys(RANGES)),
       more,
-      this.chips,
     );
+    this.element = h("div", { class: "filters" }, this.foldButton, all, this.chips);
     this.admin = context.me.role === "admin";
     this.#followSearch();
+  }
+
+  /** On a narrow screen they are out of the way until they are asked for; tasks.css shows them on others anyway. */
+  #fold() {
+    const open = this.element.classList.toggle("unfolded");
+    this.foldButton.setAttribute("aria-expanded", String(open));
   }
 
   /** The words are typed into the search of the bar: one place for it, and `/` leads there. */
@@ -90,6 +99,9 @@ export class Filters {
       select.value = value;
       select.classList.toggle("set", Boolean(value));
     }
+    const active = FIELDS.filter((name) => filter[name]).length;
+    this.count.hidden = !active;
+    fill(this.count, String(active), h("span", { class: "hidden" }, " active"));
     if (document.activeElement !== this.search) this.search.value = filter.text ?? "";
     const chips = FIELDS.filter((name) => filter[name] && !this.choices[name]);
     fill(

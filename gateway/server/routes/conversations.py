@@ -8,6 +8,7 @@ from gateway.server import conversations
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.live_door import hub_of
 from gateway.server.problems import Problem
+from gateway.server.recent import CHAT
 from gateway.server.routes.tasks import KEY
 from gateway.server.shapes import Schema, example, fields, flag, many, number, or_null, record, ref, text, whole
 from gateway.turns import ASKED, turn_of
@@ -185,7 +186,9 @@ ROUTES = [
             },
         ),
         example=lambda: {"conversations": [_example_row()], "next": None},
-        doc="Those of the token's own tenant: sessions with a name of their own.",
+        doc="Those of the token's own tenant: sessions whose tasks carry what was said before, and those that the page "
+        f"began, which are called {CHAT}…. What programs hand in is at GET /api/sessions, and can be read as a "
+        "conversation all the same.",
         parameters=[_CURSOR, _LIMIT],
     ),
     Route(

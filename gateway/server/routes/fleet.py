@@ -3,10 +3,13 @@
 from typing import Any
 
 from gateway.fleet import AgentRow, agent_rows
+from gateway.live.board import COLUMNS, MINUTES
 from gateway.sending import now_us
-from gateway.server.declare import Call, Reply, Route
+from gateway.server.declare import Call, Parameter, Reply, Route
+from gateway.server.live_door import hub_of
+from gateway.server.problems import Problem
 from gateway.server.services import Services
-from gateway.server.shapes import Schema, event, example, flag, many, plain, record, ref, text, whole
+from gateway.server.shapes import Schema, event, example, flag, many, number, or_null, plain, record, ref, text, whole
 
 
 async def fleet(call: Call) -> Reply:
@@ -27,6 +30,13 @@ async def fleet(call: Call) -> Reply:
             "hosts": _hosts(beats),
         }
     )
+
+
+async def history(call: Call) -> Reply:
+    hub = hub_of(call.request)
+    if hub is None:
+        raise Problem(503, "The gateway is still reading the topics; try again.", retry_after_s=1)
+    return Reply(hub.board.history(60 * call.given["minutes"]))
 
 
 def rows(services: Services) -> list[AgentRow]:
@@ -119,5 +129,32 @@ ROUTES = [
             },
         ),
         example=_example_fleet,
+    ),
+    Route(
+        "GET",
+        "/api/fleet/history",
+        history,
+        "viewer",
+        "Tell the figures of the last minutes or hours",
+        answer=record(
+            "The boards, oldest first, as `history` in a snapshot of live progress; fewer when the gateway is younger.",
+            {
+                "step_s": whole("Seconds between two points: 5 for up to 15 minutes, else 60."),
+                "columns": many(text(""), "What a point holds, in its order."),
+                "points": many(
+                    many(or_null(number("A figure; null where it is not known.")), "A point."), "Oldest first."
+                ),
+            },
+        ),
+        example=lambda: {
+            "step_s": 60,
+            "columns": list(COLUMNS),
+            "points": [[1_790_000_000_000_000, *[None] * (len(COLUMNS) - 1)]],
+        },
+        doc="Rates and percentiles of a point are of the minute before it. The gateway has them in memory only.",
+        parameters=[
+            Parameter("minutes", "query", whole("How far back.", minimum=1, maximum=MINUTES, default=60), 60),
+        ],
+        errors=(503,),
     ),
 ]

@@ -7,7 +7,7 @@ from gateway.server.declare import Call, Reply, Route
 from gateway.server.principal import ROLES
 from gateway.server.problems import Problem
 from gateway.server.shapes import Schema, flag, many, number, or_null, record, ref, text, whole
-from infra.settings import DEFAULTS, FIELDS, shown
+from infra.settings import DEFAULTS, FIELDS, accepted, shown
 
 
 async def health(call: Call) -> Reply:
@@ -42,11 +42,17 @@ async def config(call: Call) -> Reply:
                     "value": shown(settings, name),
                     "is_default": getattr(settings, name) == getattr(DEFAULTS, name),
                     "doc": field.metadata["doc"],
+                    "accepts": _accepts(name),
                 }
                 for name, field in FIELDS.items()
             ]
         }
     )
+
+
+def _accepts(name: str) -> dict[str, object]:
+    told = accepted(name)
+    return {**told._asdict(), "choices": list(told.choices)}
 
 
 # --- the declarations
@@ -59,6 +65,15 @@ PARTS: dict[str, Schema] = {
             "value": text("Its value as text; secrets are masked."),
             "is_default": flag("Whether it is the default."),
             "doc": text("What it means."),
+            "accepts": record(
+                "What it takes.",
+                {
+                    "kind": text("What its value is read as.", enum=["text", "whole", "number", "table"]),
+                    "choices": many(text(""), "The values there are; empty: any of its kind."),
+                    "minimum": or_null(number("Least value; null: none.")),
+                    "maximum": or_null(number("Greatest value; null: none.")),
+                },
+            ),
         },
     )
 }
@@ -138,7 +153,13 @@ ROUTES = [
         answer=record("The settings.", {"settings": many(ref("Setting"), "In the order of `headway config`.")}),
         example=lambda: {
             "settings": [
-                {"name": "queue_max", "value": "1000", "is_default": True, "doc": FIELDS["queue_max"].metadata["doc"]}
+                {
+                    "name": "queue_max",
+                    "value": "1000",
+                    "is_default": True,
+                    "doc": FIELDS["queue_max"].metadata["doc"],
+                    "accepts": _accepts("queue_max"),
+                }
             ]
         },
     ),

@@ -1,6 +1,7 @@
+from itertools import pairwise
 from typing import Any
 
-from gateway.live.board import HISTORY_S, HISTORY_US, SILENT_US, STEP_S, WINDOW_S, Board
+from gateway.live.board import HISTORY_S, HISTORY_US, MINUTES, SILENT_US, STEP_S, WINDOW_S, Board
 from gateway.live.order import Read
 from tests.gateway.live.log import story
 from tests.support.world import heartbeat
@@ -110,3 +111,21 @@ def test_what_is_read_back_at_the_start_fills_the_charts_when_it_happened() -> N
     ended_per_s = {point[0]: point[history["columns"].index("ended_per_s")] for point in history["points"]}
     assert list(ended_per_s) == list(range(now - HISTORY_US, now, STEP_S * 1_000_000))
     assert {rate for at, rate in ended_per_s.items() if at < now - silence_s * 1_000_000} == {1.0}
+
+
+def test_of_each_minute_of_six_hours_one_board_is_kept_and_no_more() -> None:
+    board = Board()
+    for second in range(WINDOW_S):
+        board.see(ended(finished_at=NOW + second * 1_000_000))
+    board.forget_past()
+    now_s = NOW // 1_000_000 + WINDOW_S
+    board.tick(now_s * 1_000_000, MACHINE)
+    back = [point[0] // 1_000_000 for point in board.history(3_600)["points"]]
+    assert back == [at for at in range(now_s - WINDOW_S, now_s) if at % 60 == 0]
+    for second in range(WINDOW_S * (MINUTES + 5)):
+        board.tick((now_s + second) * 1_000_000, MACHINE)
+    whole = board.history(60 * MINUTES)
+    times = [point[0] // 1_000_000 for point in whole["points"]]
+    assert whole["step_s"] == 60 and len(times) == MINUTES
+    assert {later - earlier for earlier, later in pairwise(times)} == {60}
+    assert len(board.history(3_600)["points"]) == 60 and len(board.history(300)["points"]) == 300 // STEP_S

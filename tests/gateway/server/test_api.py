@@ -175,6 +175,8 @@ def test_agents_and_fleet_are_told_with_their_load(working: Gateway, caller: Cal
     assert "code-reviewer" in [agent["agent_id"] for agent in agents]
     fleet = until(lambda: _alive(caller), 30, "instances heard of")
     as_declared("GET", "/api/fleet", fleet)
+    assert caller.call("GET", "/api/fleet/history?minutes=361").status == 400
+    assert caller.call("GET", "/api/fleet/history").status == 503, "here nobody keeps them"
     one = as_declared("GET", "/api/agents/{agent_id}", caller.get("/api/agents/code-reviewer"))
     assert one["definition"]["prompt"] is None
     admin = working.caller(role="admin")
@@ -233,6 +235,7 @@ def test_settings_are_told_without_secrets(working: Gateway) -> None:
     by_name = {setting["name"]: setting for setting in told}
     assert by_name["gateway_port"]["value"] == str(working.services.settings.gateway_port)
     assert by_name["kafka_port"]["is_default"] is False
+    assert "adaptive" in by_name["balancer"]["accepts"]["choices"]
     assert working.caller().call("GET", "/api/config").status == 403
 
 

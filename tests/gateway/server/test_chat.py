@@ -36,7 +36,7 @@ def chats(broker: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def conversation() -> str:
-    return f"c-{uuid.uuid4().hex[:8]}"
+    return f"chat-{uuid.uuid4().hex[:8]}"
 
 
 class Written:
@@ -308,13 +308,14 @@ async def test_without_a_token_nobody_comes_in(chats: Gateway, conversation: str
 
 
 def test_conversations_are_listed_newest_first_page_by_page(chats: Gateway) -> None:
-    caller, run = chats.caller("pages"), uuid.uuid4().hex[:6]
+    caller, run = chats.caller("pages"), f"chat-{uuid.uuid4().hex[:6]}"
     for number in range(5):
         assert (
             caller.call("POST", f"/api/conversations/{run}-{number}/messages", {"text": f"No {number}"}).status == 202
         )
         assert caller.get(f"/api/conversations/{run}-{number}")["turns"]
     caller.submit("a task of its own is no conversation")
+    caller.submit("nor is what a program handed in", session_id="of-a-program")
     rows, cursor = [], ""
     while cursor is not None:
         page = caller.get("/api/conversations?limit=2" + (f"&cursor={cursor}" if cursor else ""))

@@ -1,5 +1,6 @@
 """Which files are served: those of the page, and nothing else on this machine."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.server import page
+
+APP = page.FOLDER / "app.js"
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +58,20 @@ def test_nothing_else_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_view"),
+    ("name", "by_people"),
     [("tasks", True), ("tasks/t-1.0", True), ("chat/a.b", True), ("none.js", False), ("parts/none.js", False)],
 )
-def test_the_id_in_a_views_address_may_have_a_dot(name: str, is_view: bool) -> None:
-    assert page._is_view(name) is is_view
+def test_the_id_in_a_views_address_may_have_a_dot(name: str, by_people: bool) -> None:
+    assert page._is_read_by_people(name) is by_people
+
+
+def test_the_addresses_of_views_are_those_that_the_page_knows_and_no_others() -> None:
+    views = re.findall(r'under\("(\w+)"', APP.read_text())
+    assert len(views) >= 5
+    for path in ("", *views, *(f"{view}/some-id.1" for view in views)):
+        assert page._VIEWS.fullmatch(path), path
+    for path in ("nowhere", "tasks/a/b", "taskss", "app.js"):
+        assert not page._VIEWS.fullmatch(path), path
 
 
 @given(st.lists(st.sampled_from(["..", ".", "", "parts", "outside.js", "page", "\\", "~", "app.js"])).map("/".join))
