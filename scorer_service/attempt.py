@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from infra import embedding, models, registry
 from infra.settings import Settings
-from processors.learning import model as learning
+from processors.learning import blend
 from processors.learning.drift import Reference
 from processors.learning.learned import INPUTS
 from processors.learning.model import FEATURES, BadModel, Labelled, Model, Tasks
@@ -61,7 +61,7 @@ class Torch:
         return self._training.train(kind, data, seed)
 
     def restore(self, kind: str, arrays: Mapping[str, NDArray[Any]]) -> Model:
-        return learning.restore(kind, arrays)
+        return blend.restore(kind, arrays)
 
 
 @dataclass(frozen=True)

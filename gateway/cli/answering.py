@@ -22,6 +22,15 @@ FORMATS = {"table": "", "csv": "CSVWithNames", "json": "JSONEachRow", "jsonl": "
 WHOLE = 100_000
 """A width at which no table is cut."""
 
+TABLES = """
+SELECT name, if(engine = 'View', 'view', 'table') AS kind, total_rows AS rows, comment
+FROM system.tables WHERE database = currentDatabase() AND comment != '' ORDER BY kind, name
+"""
+COLUMNS = """
+SELECT name, type, comment FROM system.columns
+WHERE database = currentDatabase() AND table = {name:String} ORDER BY position
+"""
+
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--format, --json and --output, which `form_of` makes a format of."""
@@ -110,3 +119,10 @@ def _rows_in(said: bytes, form: str) -> int | None:
 def _say_amount(rows: int | None, began: float, more: str | None) -> None:
     took = f"{time.monotonic() - began:.2f} s"
     remark(", ".join(part for part in (None if rows is None else many(rows, "row"), took, more) if part) + ".")
+
+
+def list_tables(asker: Asker, name: str, form: str = "table", file: Path | None = None) -> None:
+    """All of them, or the columns of one."""
+    if name and name not in (known := asker.names()):
+        raise BadInput(f"There is no table {name}; there are {', '.join(known)}.")
+    hand_over(asker, COLUMNS if name else TABLES, form, file, {"name": name} if name else None)

@@ -15,7 +15,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 
 from gateway.asking import Asker
-from gateway.cli.answering import hand_over
+from gateway.cli.answering import hand_over, list_tables
 from gateway.cli.output import remark
 from gateway.errors import GatewayError
 from infra.warehouse.errors import BadSql, WarehouseDown
@@ -57,8 +57,6 @@ def converse(asker: Asker, folder: Path, given: Input | None = None, shown: Outp
         if command and command["help"]:
             remark(WELCOME)
         elif command:
-            from gateway.cli.sql import list_tables
-
             _guarded(partial(list_tables, asker, command["name"] or ""))
         elif text.strip(" ;\n"):
             _guarded(partial(hand_over, asker, text, "table", None))

@@ -6,18 +6,9 @@ from pathlib import Path
 import click
 
 from gateway.asking import Asker
-from gateway.cli.answering import form_of, format_options, hand_over
+from gateway.cli.answering import form_of, format_options, hand_over, list_tables
 from gateway.errors import BadInput
 from infra.settings import load_settings
-
-TABLES = """
-SELECT name, if(engine = 'View', 'view', 'table') AS kind, total_rows AS rows, comment
-FROM system.tables WHERE database = currentDatabase() AND comment != '' ORDER BY kind, name
-"""
-COLUMNS = """
-SELECT name, type, comment FROM system.columns
-WHERE database = currentDatabase() AND table = {name:String} ORDER BY position
-"""
 
 
 @click.command()
@@ -54,10 +45,3 @@ def sql(statement: str | None, name: str | None, form: str | None, as_json: bool
             raise BadInput('Give a statement, as in headway sql "SELECT 1"; - reads it from stdin.')
         else:
             hand_over(asker, sys.stdin.read() if statement == "-" else statement, chosen, file)
-
-
-def list_tables(asker: Asker, name: str, form: str = "table", file: Path | None = None) -> None:
-    """All of them, or the columns of one."""
-    if name and name not in (known := asker.names()):
-        raise BadInput(f"There is no table {name}; there are {', '.join(known)}.")
-    hand_over(asker, COLUMNS if name else TABLES, form, file, {"name": name} if name else None)

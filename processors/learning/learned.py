@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.features import ends
+from processors.learning.blend import restore
 from processors.learning.drift import NAMES, Inputs, Reference
-from processors.learning.model import FEATURES, BadModel, Model, Options, Tasks, restore, task_features
+from processors.learning.model import FEATURES, BadModel, Model, Options, Tasks, task_features
 from processors.reading import Places
 from processors.standing import Floats, Standing
 from schemas.events import AgentDefinition, RoutingModel, TaskSubmitted

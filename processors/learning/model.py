@@ -1,6 +1,5 @@
 """What a learned router is: tasks and options as numbers in, calibrated probabilities of success out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,13 +88,6 @@ class Model(Protocol):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything it needs, as plain arrays."""
-
-
-def restore(kind: str, arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """The model of these arrays. Raises BadModel."""
-    from processors.learning import blend  # which stands on all of the above
-
-    return blend.restore(kind, arrays)
 
 
 def task_features(text: str, item_count: int) -> NDArray[np.float32]:

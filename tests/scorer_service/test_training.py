@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from infra import models
-from processors.learning.model import OPTION_FEATURES, TASK_FEATURES, Labelled, Options, Tasks, restore
+from processors.learning.blend import restore
+from processors.learning.model import OPTION_FEATURES, TASK_FEATURES, Labelled, Options, Tasks
 from scorer_service import training
 from tests.support.routing_worlds import SIZE, SPECIALISTS, choices, options, scores, table
 

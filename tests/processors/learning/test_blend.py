@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from processors.learning import curve, mlp
-from processors.learning.blend import MEMBERS, Blend, Finish, Ground
+from processors.learning.blend import MEMBERS, Blend, Finish, Ground, restore
 from processors.learning.fitting import fit
 from processors.learning.labels import Labels
-from processors.learning.model import BadModel, Options, Tasks, restore
+from processors.learning.model import BadModel, Options, Tasks
 from processors.learning.space import Points
 from processors.learning.stored import Floats
 from tests.support.routing_worlds import SIZE, SPECIALISTS, options, table, tasks
