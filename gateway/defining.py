@@ -16,7 +16,9 @@ from infra.settings import Settings
 
 D = TypeVar("D", bound=Mapping[str, Any])
 
-_NOT_SAID = ("prompt", "removed", "updated_at")
+_BODIES = ("prompt", "advice")
+"""Fields that are the text below the front matter: of agents, and of rules."""
+_NOT_SAID = (*_BODIES, "removed", "updated_at")
 """Fields of a definition that are none of its file's front matter, beside its key."""
 _HALF = "half a surrogate pair is no text"
 
@@ -37,7 +39,7 @@ def markdown_of(kind: Kind[Any], definition: Mapping[str, Any]) -> str:
     hidden = {kind.key, *_NOT_SAID}
     said = {name: value for name, value in definition.items() if name not in hidden and value is not None}
     try:
-        return kind.form.written(said, definition.get("prompt") or "")
+        return kind.form.written(said, next(filter(None, map(definition.get, _BODIES)), ""))
     except UnicodeEncodeError:
         raise BadFile(_HALF) from None
 
@@ -112,7 +114,7 @@ def why_stays(kind: Kind[Any], settings: Settings, definition: Mapping[str, Any]
         return None
     # Its file would bring it back.
     instead = "; with `instances: 0` it does nothing" if kind is definitions.AGENT else ""
-    return f"{name} is defined by a file: remove that, then call `headway {kind.plural} publish`{instead}."
+    return f"{name} is defined by a file: remove that, then call `headway {kind.command} publish`{instead}."
 
 
 def _file_of(kind: Kind[Any], settings: Settings, name: str) -> Path | None:

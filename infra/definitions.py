@@ -1,4 +1,4 @@
-"""What files define, on Kafka: where the files of agents and skills are, and bringing the topics in line with them.
+"""What files define, on Kafka: where the files of agents, skills and rules are, and bringing the topics in line.
 
 `python -m infra.definitions publish` does that; `check` only reads the files.
 """
@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from infra import agent_file, folders, kafka, registry, skill_file
+from infra import agent_file, folders, kafka, registry, rule_file, skill_file
 from infra.front_matter import BadFile, D, Form
 from infra.settings import BadSettings, Settings, load_settings
 from schemas.codec import encode
@@ -31,10 +31,17 @@ class Kind(Generic[D]):
     shipped: Path
     setting: str
     """Names a folder of people's own."""
+    under: str = ""
+    """The command that its commands stand under; empty: none."""
 
     @property
     def plural(self) -> str:
         return f"{self.form.what}s"
+
+    @property
+    def command(self) -> str:
+        """What `headway` calls them."""
+        return f"{self.under} {self.plural}".strip()
 
     @property
     def key(self) -> str:
@@ -47,7 +54,8 @@ class Kind(Generic[D]):
 
 AGENT = Kind(agent_file.FORM, registry.AGENTS, agent_file.SHIPPED, "agents_dir")
 SKILL = Kind(skill_file.FORM, registry.SKILLS, skill_file.SHIPPED, "skills_dir")
-KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL)
+RULE = Kind(rule_file.FORM, registry.RULES, rule_file.SHIPPED, "rules_dir", "alerts")
+KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, RULE)
 
 
 class Published(NamedTuple):
@@ -172,7 +180,9 @@ class Watch:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.definitions", description="Files of agents and skills.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.definitions", description="Files of agents, skills and rules."
+    )
     parser.add_argument("action", choices=("publish", "check"))
     action = parser.parse_args(arguments).action
     try:

@@ -1,4 +1,4 @@
-"""What the commands of agents and of skills share: adding and changing a definition by its file, publishing, errors."""
+"""What the commands of agents, skills and rules share: changing a definition by its file, publishing, errors."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from gateway.errors import BadInput, GatewayError
 from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
 from infra import definitions
-from infra.definitions import AGENT, SKILL, Kind
+from infra.definitions import AGENT, RULE, SKILL, Kind
 from infra.front_matter import BadFile
 from infra.settings import Settings, load_settings
 
@@ -42,6 +42,18 @@ cost_weight: 0.3
 performance_weight: 0.7
 ---
 """,
+    RULE.topic: """---
+description: Says in one sentence what it watches.
+measure: error_rate       # error_rate, response_p99_s, queue_share, load, instances, instances_silent or dead_letters
+above: 0.05               # or below
+for_s: 60                 # so long it must stay so before it fires
+window_s: 300             # so far a measure of what ended looks back
+severity: warning         # info, warning or critical
+actions: [notify]         # notify, pause_experiments
+subjects: line            # line, or pools: each agent for itself
+---
+What it means, and what to do.
+""",
 }
 
 
@@ -54,7 +66,7 @@ def known(kind: Kind[Any], settings: Settings) -> dict[str, Any]:
 def one_of(kind: Kind[Any], settings: Settings, name: str) -> dict[str, Any]:
     found = known(kind, settings)
     if name not in found:
-        what, plural = kind.form.what, kind.plural
+        what, plural = kind.form.what, kind.command
         raise GatewayError(f"There is no {what} {name}{did_you_mean(name, found)} `headway {plural} list` lists them.")
     return dict(found[name])
 
@@ -64,7 +76,7 @@ def add(kind: Kind[Any], name: str, file: str | None, user: str | None, as_json:
     reach(settings)
     found = known(kind, settings)
     if name in found:
-        raise BadInput(f"There is {defining.an(kind.form.what)} {name} already: `headway {kind.plural} edit {name}`.")
+        raise BadInput(f"There is {defining.an(kind.form.what)} {name} already: `headway {kind.command} edit {name}`.")
     _keep(kind, settings, None, name, file, TEMPLATES[kind.topic], user, as_json)
 
 

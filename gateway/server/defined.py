@@ -1,4 +1,4 @@
-"""What files define, by HTTP: told as a file, checked, changed and taken out; the same for agents and for skills."""
+"""What files define, by HTTP: told as a file, checked, changed and taken out; the same for agents, skills and rules."""
 
 import asyncio
 import time
@@ -18,7 +18,9 @@ from infra.front_matter import BadFile
 READ_BACK_S = 3.0
 """How long a change may take to come back from its topic until it is answered all the same."""
 
-_MARKDOWN = text("Its file: front matter and text, as docs/agents.md and docs/skills.md tell.", maxLength=300_000)
+_MARKDOWN = text(
+    "Its file: front matter and text, as docs/agents.md, docs/skills.md and docs/alerts.md tell.", maxLength=300_000
+)
 _SEEN = whole("`updated_at` as it was when you looked: who changed it since then is not overwritten.", minimum=0)
 STAYS = or_null(text("Why an admin cannot take it out; null: it can be tried."))
 _FILE = record("The file.", {"markdown": _MARKDOWN, "updated_at": _SEEN}, optional=("updated_at",))
@@ -178,7 +180,7 @@ class Defined:
                 f"Take {an} out",
                 answer=record("It is gone.", self._gone | dict(gone or {})),
                 example=lambda: {self.key: self.named.example, "definition": None} | dict(gone_example or {}),
-                doc=f"For those that were made here; as `headway {self.kind.plural} remove`.",
+                doc=f"For those that were made here; as `headway {self.kind.command} remove`.",
                 parameters=[self.named],
                 errors=(404, 409),
             ),

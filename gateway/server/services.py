@@ -17,7 +17,7 @@ from gateway.server.shapes import Schema
 from gateway.server.slow import Slow
 from gateway.server.tokens import Tokens
 from gateway.server.waiting import Waiting
-from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
+from infra.registry import AGENTS, ALERTS, EXPERIMENTS, MODELS, POOLS, RULES, SKILLS, Registry
 from infra.settings import Settings
 
 
@@ -59,7 +59,7 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         outbox=Outbox(settings),
         waiting=waiting,
         keys=Keys(),
-        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS)),
+        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, RULES, ALERTS)),
         finder=Finder(settings),
         slow=Slow(),
         said=LastSaid(),

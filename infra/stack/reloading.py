@@ -1,4 +1,4 @@
-"""Files of agents and skills that change while the line runs: a thread that brings the topics in line with them."""
+"""Files of agents, skills and rules that change while the line runs: a thread brings the topics in line with them."""
 
 from collections.abc import Callable
 from threading import Event, Thread

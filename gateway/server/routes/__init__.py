@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gateway.server.declare import Route
 from gateway.server.routes import (
     agents,
+    alerts,
     conversations,
     experiments,
     feedback,
@@ -28,6 +29,7 @@ MODULES = (
     conversations,
     agents,
     skills,
+    alerts,
     fleet,
     routing,
     experiments,
