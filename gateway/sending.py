@@ -10,7 +10,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import FeedbackGiven, TaskCommand, TaskSubmitted
+from schemas.events import AlertCommand, FeedbackGiven, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 30.0
@@ -44,6 +44,10 @@ class Sender:
     def feedback(self, feedback: FeedbackGiven) -> None:
         value = encode("FeedbackGiven", feedback)
         self._produce("feedback.given", feedback["task_id"], feedback["session_id"], value)
+        self._confirm(1)
+
+    def alert_command(self, command: AlertCommand) -> None:
+        self._produce("alert.commands", command["event_id"], command["target"], encode("AlertCommand", command))
         self._confirm(1)
 
     def _produce(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> None:

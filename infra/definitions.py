@@ -1,5 +1,5 @@
-"""What files define, on Kafka: where the files of agents, skills and notes are, and bringing the topics in line with
-them.
+"""What files define, on Kafka: where the files of agents, skills, notes and rules are, and bringing the topics in line
+with them.
 
 `python -m infra.definitions publish` does that; `check` only reads the files.
 """
@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from infra import agent_file, folders, kafka, note_file, registry, skill_file
+from infra import agent_file, folders, kafka, note_file, registry, rule_file, skill_file
 from infra.front_matter import BadFile, D, Form
 from infra.settings import BadSettings, Settings, load_settings
 from schemas.codec import encode
@@ -51,7 +51,8 @@ class Kind(Generic[D]):
 AGENT = Kind(agent_file.FORM, registry.AGENTS, agent_file.SHIPPED, "agents_dir", "agents")
 SKILL = Kind(skill_file.FORM, registry.SKILLS, skill_file.SHIPPED, "skills_dir", "skills")
 NOTE = Kind(note_file.FORM, registry.NOTES, note_file.SHIPPED, "notes_dir", "knowledge")
-KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, NOTE)
+RULE = Kind(rule_file.FORM, registry.RULES, rule_file.SHIPPED, "rules_dir", "alerts rules")
+KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, NOTE, RULE)
 
 
 class Published(NamedTuple):
@@ -176,7 +177,7 @@ class Watch:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    described = "Files of agents, skills and notes."
+    described = "Files of agents, skills, notes and rules."
     parser = argparse.ArgumentParser(prog="python -m infra.definitions", description=described)
     parser.add_argument("action", choices=("publish", "check"))
     action = parser.parse_args(arguments).action

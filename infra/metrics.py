@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway", "joiner", "scorer")
+SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway", "joiner", "scorer", "monitor")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -207,6 +207,16 @@ FEEDBACK_RATE = Gauge("headway_feedback_rate", "Share of samples with feedback",
 TRAINING = Histogram("headway_training_seconds", "Time of one training", buckets=SLOW)
 
 
+# --- monitor -----------------------------------------------------------------------------------------------------
+
+# Alerts that fire, by severity. Any rise: `headway alerts` says what is wrong and what to do.
+ALERTS_FIRING = Gauge("headway_alerts_firing", "Alerts that fire", ["severity"])
+
+# Notifications by what came of them: sent, failed (after its retries), none (alerts_webhook is empty). A rise of
+# failed: whoever is told of alerts does not answer; `headway alerts` shows with each what was tried.
+NOTIFICATIONS = Counter("headway_notifications", "Notifications of alerts", ["result"])
+
+
 # --- judge -------------------------------------------------------------------------------------------------------
 
 # Experiments by status. Running for longer than planned: the judge is stuck or the warehouse is away; see its log.
@@ -255,7 +265,8 @@ LIVE_BEHIND = Counter("headway_live_behind", "Clients that fell behind")
 
 def port_offset(service: str, index: int) -> int:
     """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3,
-    judge 10i+4, gateway 10i+5, joiner 10i+6, scorer 10i+7."""
+    judge 10i+4, gateway 10i+5, joiner 10i+6, scorer 10i+7,
+    monitor 10i+8."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

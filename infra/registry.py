@@ -10,21 +10,32 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import agent_file, kafka, metrics, models, note_file, skill_file
+from infra import agent_file, kafka, metrics, models, note_file, rule_file, skill_file
 from infra.front_matter import Form
 from infra.settings import Settings
 from schemas.codec import BadMessage, decode_as
-from schemas.events import AgentDefinition, Experiment, NoteDefinition, PoolStatus, RoutingModel, SkillDefinition
+from schemas.events import (
+    AgentDefinition,
+    Alert,
+    AlertRule,
+    Experiment,
+    NoteDefinition,
+    PoolStatus,
+    RoutingModel,
+    SkillDefinition,
+)
 from schemas.topics import TOPICS
 
 AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 SKILLS = "skills.registry"
 NOTES = "knowledge"
+RULES, ALERTS = "alert.rules", "alerts"
 MODELS = models.TOPIC
 _FORMS: dict[str, Form[Any]] = {
     "AgentDefinition": agent_file.FORM,
     "SkillDefinition": skill_file.FORM,
     "NoteDefinition": note_file.FORM,
+    "AlertRule": rule_file.FORM,
 }
 _POLL_S = 0.2
 _TROUBLE_S = 1.0
@@ -72,11 +83,12 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, notes, pool states, experiments and models, kept up to date by a thread.
+    """The newest agents, skills, notes, rules, pool states, experiments, models and alerts, kept up to date by a
+    thread.
 
-    `agents`, `skills` and `notes` hold those that are not removed; each is a new dict after a change, and `version`
-    counts the changes of agents and skills. `experiments` and `models` are new dicts after each change too; `pools`
-    changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
+    `agents`, `skills`, `notes` and `rules` hold those that are not removed; each is a new dict after a change, and
+    `version` counts the changes of agents and skills. `experiments`, `models` and `alerts` are new dicts after each
+    change too; `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -92,6 +104,8 @@ class Registry:
         self.pools: dict[str, PoolStatus] = {}
         self.experiments: dict[str, Experiment] = {}
         self.models: dict[str, RoutingModel] = {}
+        self.rules: dict[str, AlertRule] = {}
+        self.alerts: dict[str, Alert] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics
@@ -99,6 +113,7 @@ class Registry:
         self._definitions: dict[str, AgentDefinition] = {}
         self._skills: dict[str, SkillDefinition] = {}
         self._notes: dict[str, NoteDefinition] = {}
+        self._rules: dict[str, AlertRule] = {}
         self._ready = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._follow, name="registry", daemon=True)
@@ -157,6 +172,13 @@ class Registry:
             known = dict(self.models)
             _apply(message, "RoutingModel", known)
             self.models = known
+        elif message.topic() == ALERTS:
+            alerts = dict(self.alerts)
+            _apply(message, "Alert", alerts)
+            self.alerts = alerts
+        elif message.topic() == RULES:
+            _apply(message, "AlertRule", self._rules)
+            self.rules = {name: rule for name, rule in self._rules.items() if not rule["removed"]}
         elif message.topic() == SKILLS:
             if _apply(message, "SkillDefinition", self._skills):
                 self.skills = {name: skill for name, skill in self._skills.items() if not skill["removed"]}

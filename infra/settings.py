@@ -106,7 +106,7 @@ class Settings:
     metrics_port: int = _port(
         9401,
         "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5, "
-        "joiner +6, scorer +7.",
+        "joiner +6, scorer +7, monitor +8.",
     )
 
     partitions: int = _count(
@@ -124,9 +124,16 @@ class Settings:
     scorers: int = _setting(
         1, "Scorer processes that the local stack starts. 0: nothing is learned by itself.", minimum=0, maximum=1
     )
+    monitors: int = _setting(
+        1, "Monitor processes that the local stack starts. 0: nobody watches the line for alerts.", minimum=0, maximum=1
+    )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")
     notes_dir: str = _setting("", "Folder of Markdown notes (knowledge) beside the built-in ones. Empty: none.")
+    rules_dir: str = _setting("", "Folder of Markdown rules of alerts beside the built-in ones. Empty: none.")
+    alerts_webhook: str = _setting(
+        "", "Address that is told of alerts, by a POST of JSON. Empty: nobody is; it may hold a key.", secret=True
+    )
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
     )

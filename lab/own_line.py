@@ -81,6 +81,7 @@ def own_settings(state: Path, **over: Any) -> Settings:
         "gateways": 0,  # and so has the gateway
         "joiners": 0,  # and the joiner
         "scorers": 0,  # which makes what this one learns from
+        "monitors": 0,  # what goes wrong here is meant
         "drain_s": 5.0,
     }
     return Settings(**values | over)

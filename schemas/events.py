@@ -8,6 +8,9 @@ from typing import Literal, TypedDict
 
 AgentRole = Literal["unknown", "primary", "standard", "automation"]
 Runner = Literal["unknown", "auto", "anthropic", "simulated", "external"]
+AlertState = Literal["unknown", "firing", "resolved"]
+AlertSeverity = Literal["unknown", "info", "warning", "critical"]
+AlertCommandKind = Literal["unknown", "acknowledge", "silence"]
 Phase = Literal["unknown", "queued", "delayed", "running", "cancelling", "joining", "done", "cancel_requested"]
 ItemStatus = Literal["unknown", "open", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 Verdict = Literal["unknown", "accept", "redo"]
@@ -84,6 +87,77 @@ class AgentHeartbeat(TypedDict):
     at: int
     draining: bool
     instances: list[InstanceReport]
+
+
+class AlertTask(TypedDict):
+    """A task that shows what an alert means."""
+
+    task_id: str
+    tenant_id: str
+
+
+class AlertAction(TypedDict):
+    """Something that an alert set off."""
+
+    what: str
+    at: int
+    result: str
+
+
+class Alert(TypedDict):
+    """One alert as it is after its newest change; the newest record of an id is the truth."""
+
+    alert_id: str
+    state: AlertState
+    severity: AlertSeverity
+    rule: str
+    subject: str
+    measure: str
+    since_at: int
+    until_at: int | None
+    at: int
+    value: float | None
+    threshold: float
+    worst: float
+    evidence: str
+    tasks: list[AlertTask]
+    actions: list[AlertAction]
+    acknowledged_by: str | None
+    acknowledged_at: int | None
+    silenced_until_at: int | None
+    silenced_by: str | None
+    comment: str
+    fired: int
+
+
+class AlertCommand(TypedDict):
+    """Somebody takes an alert on, or wants quiet. The monitor, which alone writes alerts, follows."""
+
+    event_id: str
+    target: str
+    kind: AlertCommandKind
+    until_at: int | None
+    at: int
+    by: str
+    comment: str
+
+
+class AlertRule(TypedDict):
+    """When to raise an alert, about what, and what is done then."""
+
+    rule: str
+    description: str
+    measure: str
+    above: float | None
+    below: float | None
+    for_s: float
+    window_s: float
+    severity: AlertSeverity
+    actions: list[str]
+    subjects: str
+    advice: str
+    removed: bool
+    updated_at: int
 
 
 class DeadLetter(TypedDict):

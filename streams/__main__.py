@@ -17,6 +17,7 @@ _MODULES = {
     "sink": "streams.sink",
     "judge": "streams.judge",
     "joiner": "streams.joiner",
+    "monitor": "streams.monitor",
 }
 
 

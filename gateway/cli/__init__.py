@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("gateway.cli.agents", "Show the agents, their instances and their load."),
     "skills": ("gateway.cli.skills", "Show the kinds of work, who does them, and which models."),
     "knowledge": ("gateway.cli.knowledge", "Find what is known about some work; keep notes."),
+    "alerts": ("gateway.cli.alerts", "Show what is wrong with the line, and what to do; take it on, or silence it."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),

@@ -1,4 +1,4 @@
-"""What the commands of agents, skills and notes share: adding and changing a definition by its file, publishing."""
+"""What the commands of agents, skills, notes and rules share: a definition changed by its file, publishing, errors."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from gateway.errors import BadInput, GatewayError
 from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
 from infra import definitions
-from infra.definitions import AGENT, NOTE, SKILL, Kind
+from infra.definitions import AGENT, NOTE, RULE, SKILL, Kind
 from infra.front_matter import BadFile
 from infra.settings import Settings, load_settings
 
@@ -47,6 +47,18 @@ kind: practice            # practice: what works; decision: what was chosen, and
 title: Says in one line what it is good to know.
 tags: []                  # words that it should be found by, beside those below
 ---
+""",
+    RULE.topic: """---
+description: Says in one sentence what it watches.
+measure: error_rate       # error_rate, response_p99_s, queue_share, load, instances, instances_silent or dead_letters
+above: 0.05               # or below
+for_s: 60                 # so long it must stay so before it fires
+window_s: 300             # so far a measure of what ended looks back
+severity: warning         # info, warning or critical
+actions: [notify]         # notify, pause_experiments
+subjects: line            # line, or pools: each agent for itself
+---
+What it means, and what to do.
 """,
 }
 

@@ -27,7 +27,7 @@ BATCH = 250
 BATCHES_MAX = 16
 """Batches that the hub has not handled yet. Between two of them clients are served."""
 
-STATES = {"pools.status": None, "agents.heartbeats": 15.0}
+STATES = {"pools.status": None, "agents.heartbeats": 15.0, "alerts": None}
 """Topics of which only the newest counts, and how far back they are read at the start [s]; null: all of it."""
 
 ASK_AFTER_S = 0.02

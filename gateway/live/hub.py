@@ -11,6 +11,7 @@ Until then everything else it asks for waits, so that its newest token always sa
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.alerts import seen_by
 from gateway.live.board import Board
 from gateway.live.joining import Client, Joining, Resume
 from gateway.live.messages import Key, Told, told_of
@@ -21,6 +22,7 @@ from gateway.live.protocol import FLAGS, selector_of
 from gateway.live.ring import Ring
 from gateway.live.tasks import Tasks
 from gateway.live.wanted import Wanted
+from schemas.events import Alert
 
 FLEET: Key = ("fleet", None, "")
 _PIECE = 500
@@ -88,6 +90,13 @@ class Hub:
         self.tasks.see_pool(status)
         self.board.see_pool(status)
         self.publish("pool", status, [FLEET, _of_pools(status["agent_id"])], f"pool {status['pool']}")
+
+    def see_alert(self, alert: Alert) -> None:
+        """Everybody is told of it; the tasks that show it, only who may see them."""
+        self.tasks.see_alert(alert)
+        for key in [key for key in self._clients if key[0] == "alerts"]:
+            told: Any = seen_by(alert, key[1])
+            self.publish("alert", told, [key], f"alert {alert['alert_id']}")
 
     def publish(self, event: str, data: dict[str, Any], keys: Iterable[Key], conflated: str, **more: str) -> None:
         """Tells something of which only the newest counts."""

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import cast
 
 from aiohttp import web
 
@@ -34,6 +35,7 @@ from gateway.live.protocol import FLAGS, KINDS, Refused, Subscribe, keys_of
 from gateway.live.replay import Replays, Wish
 from infra import log, metrics
 from infra.settings import Settings
+from schemas.events import Alert
 
 Holds = Callable[[Principal, int], bool]
 
@@ -263,6 +265,8 @@ class Live:
             for name, event in batch.states:
                 if name == "PoolStatus":
                     hub.see_pool(event)
+                elif name == "Alert":
+                    hub.see_alert(cast(Alert, event))
                 elif name == "AgentHeartbeat":
                     hub.board.see_heartbeat(event)
         finally:

@@ -1,4 +1,4 @@
-"""What the topics have told so far of the newest tasks and of the pools: what a new subscriber is shown first. Pure."""
+"""What the topics have told so far of tasks, pools and alerts: what a new subscriber is shown first. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from gateway.alerts import listed, seen_by
 from gateway.live.messages import ALL_TENANTS, Key, Told, cut
 from gateway.live.order import Read, Task
 from gateway.live.places import Places
 from gateway.timeline import time_of_event
 from gateway.units import short
+from schemas.events import Alert
 
 SHOWN_MAX = 50
 """Tasks in a snapshot, the newest: the HTTP API lists the rest."""
+
+ALERTS_SHOWN_MAX = 30
+"""Alerts in a snapshot, those that fire first: the HTTP API lists the rest."""
 
 SHOWN_TOGETHER_MAX = 500
 """Tasks in all snapshots of one subscription to many things."""
@@ -82,6 +87,7 @@ class Tasks:
         """Two tenants may have a session, or a task, of the same name."""
         self._answers_chars = 0
         self.pools: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.alerts: dict[str, Alert] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -127,6 +133,9 @@ class Tasks:
         if len(self.pools) > POOLS_MAX:
             self.pools.popitem(last=False)
 
+    def see_alert(self, alert: Alert) -> None:
+        self.alerts[alert["alert_id"]] = alert
+
     def snapshots(self, keys: Sequence[Key]) -> list[dict[str, Any]]:
         """What a subscriber of these is shown before anything that happens from now on."""
         shown = max(1, min(SHOWN_MAX, SHOWN_TOGETHER_MAX // len(keys)))
@@ -145,7 +154,15 @@ class Tasks:
         if kind == "agent":
             pools = [pool for pool in self.pools.values() if pool["agent_id"] == name]
             return _shown(self._newest(tenant, name, shown), shown) | {"pools": pools}
-        return {"pools": list(self.pools.values())} if kind == "fleet" else {"alerts": []}
+        return {"pools": list(self.pools.values())} if kind == "fleet" else self._alerts(tenant)
+
+    def _alerts(self, tenant: str | None) -> dict[str, Any]:
+        found = listed(self.alerts.values())
+        return {
+            "alerts": [seen_by(alert, tenant) for alert in found[:ALERTS_SHOWN_MAX]],
+            "firing": sum(alert["state"] == "firing" for alert in found),
+            "more": len(found) > ALERTS_SHOWN_MAX,
+        }
 
     def _among(self, tasks: Iterable[Task], tenant: str | None) -> list[Known]:
         return [self._tasks[task] for task in tasks if tenant in (None, task[0])]

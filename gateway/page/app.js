@@ -23,6 +23,7 @@ const VIEWS = [
   { name: "Tasks", key: "t", href: "/tasks", at: under("tasks"), load: () => import("./views/tasks.js") },
   { name: "Chat", key: "c", href: "/chat", at: under("chat"), load: () => import("./views/chat.js") },
   { name: "Agents", key: "a", href: "/agents", at: under("agents"), load: () => import("./views/agents.js") },
+  { name: "Alerts", key: "w", href: "/alerts", at: under("alerts"), load: () => import("./views/alerts.js") },
   {
     name: "Experiments",
     key: "e",
@@ -204,6 +205,21 @@ function navigation() {
   };
 }
 
+/** How many alerts fire, beside the name of their view; a handler of what is told of them. */
+function alarm() {
+  const firing = new Set();
+  const link = document.querySelector('#nav a[data-view="Alerts"]');
+  const sign = h("span", { class: "chip", hidden: true });
+  link.append(" ", sign);
+  return ({ event, data }) => {
+    if (event === "snapshot") firing.clear();
+    for (const { alert_id, state } of event === "snapshot" ? data.alerts : [data])
+      firing[state === "firing" ? "add" : "delete"](alert_id);
+    sign.hidden = firing.size === 0;
+    say(sign, firing.size ? `${firing.size} firing` : "");
+  };
+}
+
 function follow(event) {
   const link = event.target.closest("a[href]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -284,6 +300,7 @@ async function start() {
     return Boolean(view);
   });
   live.subscribe({ fleet: true }, () => {}); // the lamp lives of it
+  live.subscribe({ alerts: true }, alarm());
   addEventListener("popstate", show);
   document.addEventListener("click", follow);
   await show();

@@ -12,7 +12,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import FeedbackGiven, TaskCommand, TaskSubmitted
+from schemas.events import AlertCommand, FeedbackGiven, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 10.0
@@ -63,6 +63,10 @@ class Outbox:
     async def feedback(self, feedback: FeedbackGiven) -> None:
         value = encode("FeedbackGiven", feedback)
         await self._confirm([self._send("feedback.given", feedback["task_id"], feedback["session_id"], value)])
+
+    async def alert_command(self, command: AlertCommand) -> None:
+        value = encode("AlertCommand", command)
+        await self._confirm([self._send("alert.commands", command["event_id"], command["target"], value)])
 
     def _send(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> "asyncio.Future[None]":
         told: asyncio.Future[None] = self._loop.create_future()

@@ -1,4 +1,5 @@
-"""Files of agents, skills and notes that change while the line runs: a thread brings the topics in line with them."""
+"""Files of agents, skills, notes and rules that change while the line runs: a thread brings the topics in line with
+them."""
 
 from collections.abc import Callable
 from threading import Event, Thread

@@ -2,14 +2,15 @@
 
 import pytest
 
-from infra.definitions import AGENT, SKILL, load, publish
+from infra.definitions import AGENT, RULE, SKILL, load, publish
 from infra.kafka import KafkaUnreachable
-from infra.registry import AGENTS, POOLS, SKILLS, Registry
+from infra.registry import AGENTS, ALERTS, POOLS, RULES, SKILLS, Registry
 from infra.settings import Settings
 from processors.admission import Limits
 from processors.routing import Index
 from schemas.codec import encode
 from tests.support.agents import agent, pool, task
+from tests.support.alerts import alert
 from tests.support.in_process import OWN, Line
 from tests.support.waiting import until
 
@@ -126,3 +127,16 @@ def test_an_agent_that_is_new_is_routed_to_by_the_next_index_without_a_restart(l
     publish(AGENT, line.settings)
     until(lambda: registry.version > version)
     assert Index(registry.agents, Limits()).route(wanted, {}).agent_id == "lawyer"
+
+
+def test_a_follower_of_rules_and_alerts_knows_those_that_are_there(line, follow):
+    publish(RULE, line.settings)
+    registry = follow(topics=[RULES, ALERTS])
+    assert set(registry.rules) == set(load(RULE, line.settings))
+    before = registry.rules
+    line.write(RULES, "silent", encode("AlertRule", {**before["silent"], "removed": True}))
+    line.write(RULES, "no/rule", encode("AlertRule", {**before["silent"], "rule": "no/rule"}))
+    line.write(ALERTS, "errors/line", encode("Alert", alert("errors")))
+    until(lambda: "silent" not in registry.rules and registry.alerts)
+    assert set(before) - set(registry.rules) == {"silent"}
+    assert registry.alerts == {"errors/line": alert("errors")}

@@ -36,14 +36,16 @@ def test_outside_servers_are_not_started() -> None:
         "gateway-0",
         "joiner-0",
         "scorer-0",
+        "monitor-0",
     ]
     assert plan.names(outside) == ours
 
 
 def test_without_a_sink_there_is_no_warehouse_and_without_a_gateway_no_page() -> None:
     bare = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
-    assert plan.names(Settings(sinks=0, gateways=0, joiners=0, scorers=0)) == bare
-    assert plan.names(Settings(sinks=0, gateways=2, joiners=0, scorers=0)) == [*bare, "gateway-0", "gateway-1"]
+    without = {"sinks": 0, "joiners": 0, "scorers": 0, "monitors": 0}
+    assert plan.names(Settings(gateways=0, **without)) == bare
+    assert plan.names(Settings(gateways=2, **without)) == [*bare, "gateway-0", "gateway-1"]
 
 
 def test_each_gateway_has_the_port_after_the_one_before(tmp_path: Path) -> None:

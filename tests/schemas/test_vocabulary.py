@@ -24,6 +24,7 @@ SERVICES = {
     "judge",
     "joiner",
     "scorer",
+    "monitor",
 }
 """Who may stand in topics.yaml; a list, so that a typing error is no new service."""
 

@@ -36,6 +36,7 @@ def settings_in(folder: Path, **over: Any) -> Settings:
         "gateways": 0,
         "joiners": 0,
         "scorers": 0,
+        "monitors": 0,
         "kafka_heap_mb": 256,
         "sim_speed": 2000.0,
         "retry_base_s": 0.1,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gateway.server.declare import Route
 from gateway.server.routes import (
     agents,
+    alerts,
     conversations,
     experiments,
     feedback,
@@ -30,6 +31,7 @@ MODULES = (
     agents,
     skills,
     knowledge,
+    alerts,
     fleet,
     routing,
     experiments,

@@ -12,6 +12,7 @@ from gateway.live.parcel import Parcel
 from gateway.live.presence import Presence
 from gateway.live.replay import Wish, fill
 from tests.gateway.live.log import LAYOUT, Log, story
+from tests.support.alerts import alert
 
 LIFE = [
     "task_submitted",
@@ -219,3 +220,21 @@ def test_presence_tells_those_of_a_tenant_about_each_other_only() -> None:
     presence.leave(bob)
     presence.leave(eve)
     assert presence._here == {} and presence._of == {}
+
+
+def test_everybody_is_told_of_alerts_with_their_own_tasks_only() -> None:
+    viewers = {"acme": Viewer(), None: Viewer()}
+    line = Asked()
+    tasks = [{"task_id": "t-1", "tenant_id": "acme"}, {"task_id": "t-2", "tenant_id": "other"}]
+    line.hub.see_alert(alert("old", state="resolved", until_at=1))
+    line.hub.see_alert(alert("errors", tasks=tasks))
+    for tenant, viewer in viewers.items():
+        line.hub.subscribe(viewer, (("alerts", tenant, ""),), None)
+    line.hub.see_alert(alert("errors", state="resolved", until_at=2, tasks=tasks))
+    for tenant, viewer in viewers.items():
+        shown, told = viewer.heard
+        assert (shown["event"], shown["data"]["firing"], told["event"]) == ("snapshot", 1, "alert")
+        assert [one["rule"] for one in shown["data"]["alerts"]] == ["errors", "old"]
+        seen = tasks if tenant is None else tasks[:1]
+        assert told["data"]["tasks"] == shown["data"]["alerts"][0]["tasks"] == seen
+        assert told["data"]["state"] == "resolved"

@@ -1,0 +1,1 @@
+"""Alerts: what is measured, over which windows, and when an alert fires and is resolved. Pure: time is an argument."""
