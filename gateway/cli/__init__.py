@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("gateway.cli.alerts", "Show what is wrong with the line, and what to do; take it on, or silence it."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
+    "fleet": ("gateway.cli.fleet", "Forecast the load, of the line or of any table, with its interval."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),

@@ -1,0 +1,1 @@
+"""Forecasts held against series whose make is known."""
