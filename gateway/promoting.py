@@ -52,12 +52,14 @@ def promote(settings: Settings, name: str, by: str, reason: str, force: bool) ->
         found(known, name)
         return models.promoted(known, name, now_us(), by, reason, force)
 
-    return _change(settings, make)
+    return _change(settings, make)[0]
 
 
-def roll_back(settings: Settings, by: str, reason: str) -> RoutingModel:
-    """The record of the one that is in use again. Raises BadInput."""
-    return _change(settings, lambda known: models.rolled_back(known, now_us(), by, reason))
+def roll_back(settings: Settings, by: str, reason: str, name: str | None = None) -> tuple[RoutingModel, RoutingModel]:
+    """The one that is in use again, and the one that was taken back; `name`: only if this one is in use. Raises
+    BadInput."""
+    back, aside = _change(settings, lambda known: models.rolled_back(known, now_us(), by, reason, name))
+    return back, aside
 
 
 def again(model: RoutingModel) -> str:
@@ -71,8 +73,8 @@ def _place(one: Mapping[str, Any], end: str) -> str:
     return f"{one['partition']}:{one[end]}"
 
 
-def _change(settings: Settings, make: Make) -> RoutingModel:
+def _change(settings: Settings, make: Make) -> Sequence[RoutingModel]:
     try:
-        return models.change(settings, make)[0]
+        return models.change(settings, make)
     except models.BadPromotion as error:
         raise BadInput(str(error)) from error

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TOPIC = "models"
 RULES = "rules"
 """The name under which the rules alone are put to use, like a model."""
+_GATE = " The gate said: "
 
 WEIGHTS_BYTES_MAX = 800_000
 """A message has at most `MESSAGE_BYTES_MAX`; the rest is for what is said of the weights."""
@@ -148,24 +149,38 @@ def promoted(
             f"{name} was rejected: {model['reason']} If it is to be used all the same, force it and give a reason."
         )
     said = reason.strip() or ("Back to the rules alone." if name == RULES else "Put to use.")
-    return [model | {"status": "promoted", "promoted_at": _after(used, now), "at": now, "by": by, "reason": said}]
+    return [_changed(model, {"status": "promoted", "promoted_at": _after(used, now)}, said, now, by)]
 
 
-def rolled_back(models: Mapping[str, RoutingModel], now: int, by: str, reason: str) -> list[RoutingModel]:
-    """What to write so that the one before is in use again. The one that was counts as a candidate from then on, so
-    that a second rollback goes one further back."""
+def rolled_back(
+    models: Mapping[str, RoutingModel], now: int, by: str, reason: str, name: str | None = None
+) -> list[RoutingModel]:
+    """What to write so that the one before is in use again: the first; the second is taken back. It counts as a
+    candidate from then on, so that a second rollback goes one further back. `name`: only if this one is in use."""
     ever = in_use_since(models)
-    if not ever or (len(ever) == 1 and ever[0]["name"] == RULES):
+    in_use = ever[0]["name"] if ever else RULES
+    if name not in (None, in_use):
+        raise BadPromotion(f"{name} is not in use, {in_use} is: see whether you mean that one.")
+    if in_use == RULES and len(ever) < 2:
+        if any(m["promoted_at"] is not None for m in models.values() if m["name"] != RULES):
+            raise BadPromotion("All models were taken back already; `headway models promote NAME` puts one to use.")
         raise BadPromotion("The rules alone are in use, and no model was before; there is nothing to go back to.")
     used, before = ever[0], ever[1] if len(ever) > 1 else rules_alone(now)
     why = f": {reason.strip()}" if reason.strip() else "."
-    back = {"status": "promoted", "promoted_at": _after(used, now), "reason": f"Back from {used['name']}{why}"}
-    aside = {"status": "candidate", "reason": f"Taken back for {before['name']}{why}"}
-    return [_changed(before, back, now, by), _changed(used, aside, now, by)]
+    back = {"status": "promoted", "promoted_at": _after(used, now)}
+    return [
+        _changed(before, back, f"Back from {used['name']}{why}", now, by),
+        _changed(used, {"status": "candidate"}, f"Taken back for {before['name']}{why}", now, by),
+    ]
 
 
-def _changed(model: RoutingModel, over: Mapping[str, Any], now: int, by: str) -> RoutingModel:
-    return {**model, **over, "at": now, "by": by}  # type: ignore[typeddict-item]
+def _changed(model: RoutingModel, over: Mapping[str, Any], said: str, now: int, by: str) -> RoutingModel:
+    """With the newest reason first; what the gate once said of it stays behind it."""
+    before = model["reason"]
+    _, mark, gate = before.partition(_GATE)
+    gate = gate if mark else before
+    reason = said if not gate or said == before else f"{said}{_GATE}{gate}"
+    return {**model, **over, "reason": reason, "at": now, "by": by}  # type: ignore[typeddict-item]
 
 
 def _after(used: RoutingModel | None, now: int) -> int:

@@ -170,6 +170,7 @@ def judged(
         label=data.label[rows],
         propensity=data.propensity[rows],
         by_rules=data.by_rules[rows],
+        ended=data.ended[rows],
         working=data.working,
         rate=_rates(data, ~rows),
     )

@@ -60,6 +60,8 @@ class Dataset:
     propensity: NDArray[np.float32]
     by_rules: NDArray[np.bool_]
     """Whether no learned model was asked."""
+    ended: NDArray[np.float64]
+    """When each task did [µs]."""
     option_features: NDArray[np.float32]
     """(k, 5), of the chosen agent at the decision."""
     task_hash: NDArray[np.uint64]
@@ -204,6 +206,7 @@ class _Rows:
             decided["past_success_rate"],
             decided["recent_task_count"],
             decided["avg_task_duration_ms"] / 1000,
+            sample["finished_at"],
         )
         text_hash = hash_of(f"{sample['item_count']} {sample['text']}".encode(errors="replace"))
         if text_hash != self._text_hash[row]:
@@ -227,11 +230,11 @@ class _Rows:
         self._embed()
         keys = np.fromiter(self._index, np.uint64, len(self._index))
         order = np.argsort(keys)  # of how many partitions the samples come then makes no difference
-        columns = np.array(self._columns, np.float64).reshape(-1, 7)[order]
+        columns = np.array(self._columns, np.float64).reshape(-1, 8)[order]
         ids = sorted({*agents, *self._ids})
         place = np.array([ids.index(name) for name in self._ids], np.int64)
         option = place[columns[:, 0].astype(np.int64)] if len(columns) else np.zeros(0, np.int64)
-        options, counts = _options(ids, agents, self._embedder, option, columns[:, 4:])
+        options, counts = _options(ids, agents, self._embedder, option, columns[:, 4:7])
         return Dataset(
             vectors=self._vectors[: len(keys)][order],
             features=self._features[: len(keys)][order],
@@ -241,7 +244,8 @@ class _Rows:
             label=columns[:, 1].astype(np.float32),
             propensity=np.maximum(columns[:, 2], 1e-6).astype(np.float32),
             by_rules=columns[:, 3].astype(np.bool_),
-            option_features=np.concatenate([counts[option], columns[:, 4:]], 1).astype(np.float32),
+            ended=columns[:, 7],
+            option_features=np.concatenate([counts[option], columns[:, 4:7]], 1).astype(np.float32),
             task_hash=keys[order],
             text_hash=np.array(self._text_hash, np.uint64)[order],
             ranges=[],

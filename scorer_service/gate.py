@@ -1,6 +1,6 @@
 """The gate: whether a candidate has shown on held-out decisions that it may choose agents.
 
-Four questions, and each must be answered with yes:
+Five questions, and each must be answered with yes:
 
 1. Is there enough to judge by?
 2. Does it know something? Its predictions must be better than each agent's success rate alone, certainly (95 %).
@@ -11,6 +11,8 @@ Four questions, and each must be answered with yes:
    the certainty with which it must be better. Less than the usual 0.95, for a new model answers for no more than the
    tasks in which it is surer than the rules, and is rolled back by one command; but one that looks worse than the
    rules on held-out data never passes, whatever the threshold.
+5. Does it hold of late? Agents change, and what they did before outvotes what they do now: of the newest decisions by
+   themselves, about as many must succeed as it expects.
 
 Where a model is in use already, the choices that were made are mostly its own: then the candidate must not be certainly
 worse than those, and must predict at least as well as that model, on the same decisions.
@@ -31,6 +33,11 @@ EXPLORED_MIN = 100
 ECE_MAX = 0.05
 """Beyond what chance makes of as many decisions."""
 BINS = 10
+LATE_SHARE = 0.2
+"""Share of the held-out decisions that count as newest."""
+LATE_MIN = 50
+LATE_ERROR_MAX = 0.1
+"""As ECE_MAX, of so few."""
 STAKE_MAX = 20.0
 """What one decision may stand for in an off-policy value: a propensity below 5 % counts as 5 %. With more a handful of
 tries would decide; with this the value leans on the model's own predictions where it was tried seldom, which is why
@@ -48,6 +55,8 @@ class Held:
     label: NDArray[np.float32]
     propensity: NDArray[np.float32]
     by_rules: NDArray[np.bool_]
+    ended: Floats
+    """When each task did."""
     working: NDArray[np.bool_]
     """(n,) options that can be chosen."""
     rate: Floats
@@ -73,7 +82,8 @@ class Finding:
 
     def expect(self, holds: bool, good: str, bad: str) -> None:
         self.passed = self.passed and holds
-        self.said.append(good if holds else bad)
+        if holds and good:
+            self.said.append(good)
         if not holds:
             self.failures.append(bad)
 
@@ -119,6 +129,7 @@ def judge(held: Held, candidate: Scores, used: Scores | None, certainty_min: flo
     found.metrics |= figures(chosen[sure], label[sure])
     _knows(found, held.rate[held.option][sure], chosen[sure], label[sure])
     _means(found, chosen[sure], label[sure])
+    _holds_of_late(found, held.ended[sure], chosen[sure], label[sure])
     _chooses(found, held, candidate, label, certainty_min if used is None else None)
     if used is not None and _sound(used, len(label), len(held.working)):
         _succeeds(found, used.quality[np.arange(len(label)), held.option][sure], chosen[sure], label[sure])
@@ -152,6 +163,21 @@ def _means(found: Finding, chosen: Floats, label: Floats) -> None:
         error - chance <= ECE_MAX,
         f"What it says holds within {error:.3f}.",
         f"What it says does not hold: it is off by {error:.3f} on average, of which chance explains {chance:.3f}.",
+    )
+
+
+def _holds_of_late(found: Finding, ended: Floats, chosen: Floats, label: Floats) -> None:
+    newest = np.argsort(ended, kind="stable")[-int(LATE_SHARE * len(ended)) :]
+    if len(newest) < LATE_MIN:
+        return
+    error, chance = ece(chosen[newest], label[newest])
+    found.metrics["ece_late"] = error
+    found.expect(
+        error - chance <= LATE_ERROR_MAX,
+        "",
+        f"It does not hold of late: of the newest {len(newest):,} decisions it expected {_mean(chosen[newest]):.0%} to "
+        f"succeed, and {_mean(label[newest]):.0%} did. Agents have changed: train on what came since then alone, "
+        "`headway train --from TIME`.",
     )
 
 

@@ -115,15 +115,21 @@ def promote(name: str, reason: str, force: bool, as_json: bool) -> None:
 
 
 @models.command()
+@click.argument("name", required=False)
 @reason_option
 @json_option
-def rollback(reason: str, as_json: bool) -> None:
+def rollback(name: str | None, reason: str, as_json: bool) -> None:
     """Go back to what was in use before: the model before this one, and at last the rules alone.
+
+    With NAME only if that one is in use: a newer one may have been promoted since you looked.
 
     Example: headway models rollback --reason "more redos since noon"
     """
     settings = _reached()
-    _tell(promoting.roll_back(settings, getpass.getuser(), reason), as_json)
+    back, aside = promoting.roll_back(settings, getpass.getuser(), reason, name)
+    if not as_json:
+        say(f"{aside['name']} was taken back; it had been in use since {moment(aside['promoted_at'] or 0)[:19]}.")
+    _tell(back, as_json)
 
 
 def _tell_whether_it_holds(settings: Settings) -> None:

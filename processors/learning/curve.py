@@ -37,7 +37,8 @@ def _curve(at: NDArray[Any], value: NDArray[Any]) -> Curve:
     values = np.concatenate([[value[0]], value, [value[-1]]])
     line = (knots + 1) / 3
     values = np.clip((1 - _TILT) * values + _TILT * line, 0, 1)
-    return Curve(knots.astype(np.float32), np.maximum.accumulate(values).astype(np.float32))
+    knots, apart = np.unique(knots.astype(np.float32), return_index=True)  # as it is stored, none twice
+    return Curve(knots, np.maximum.accumulate(values[apart]).astype(np.float32))
 
 
 def identity() -> Curve:
@@ -64,9 +65,12 @@ def temperature(raw: NDArray[Any], label: NDArray[Any], weight: NDArray[Any]) ->
 
 def isotonic(raw: NDArray[Any], label: NDArray[Any], weight: NDArray[Any]) -> Curve:
     """The rising steps nearest to the labels, joined by straight lines."""
-    order = np.argsort(raw, kind="stable")
+    # What was said alike has one place, and so one mean.
+    raw, places = np.unique(raw, return_inverse=True)
+    total = np.bincount(places, weight)
+    label, weight = np.bincount(places, weight * label) / np.maximum(total, 1e-9), total
     blocks: list[list[float]] = []  # weight, mean of the labels, and from where to where it reaches
-    for rows in np.array_split(order, min(_BINS, len(order))):
+    for rows in np.array_split(np.arange(len(raw)), min(_BINS, len(raw))):
         blocks.append(_mean_of(raw[rows], label[rows], weight[rows]))
         while len(blocks) > 1 and blocks[-2][1] >= blocks[-1][1]:
             (w1, y1, start, _), (w2, y2, _, end) = blocks[-2:]

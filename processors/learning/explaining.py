@@ -104,7 +104,10 @@ def steps(view: View, model: Chosen, rate: Rate | None = None, drawn: Drawn | No
         step("learned", view.name(view.best), _said(view)),
     ]
     if drawn is not None and rate is not None:
-        found.append(step("exploration", "tried" if drawn.tried else "no", rate.reason))
+        others = set(np.flatnonzero(drawn.tries).tolist()) - set(drawn.equals)
+        alone = rate.value > 0 and not drawn.tried and not others
+        why = "no other agent is good enough to be tried" if alone else rate.reason
+        found.append(step("exploration", "tried" if drawn.tried else "no", why))
         who = f"{view.scorer} was" if view.learned_wins else "the rules were"
         by = f"{who} more confident" if view.best is not None else "the rules alone chose"
         found.append(step("agent", view.name(drawn.place), f"{by}; propensity {drawn.propensity(drawn.place):.4g}"))

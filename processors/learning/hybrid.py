@@ -147,7 +147,10 @@ class Hybrid:
         opinion, silence = (None, told) if isinstance(told, str) else (told, "")
         quality = reading.scores if opinion is None else opinion.quality
         utility = utilities(quality, cost, index.standing.wait_ms, weights, terms.units)
-        considered = reading.room & self._looked_at(reading)
+        looked_at = self._looked_at(reading)
+        considered = reading.room & looked_at
+        if not considered.any():  # all are at work or failing: it knows best even then, and a queue is no refusal
+            considered = index.standing.takes & looked_at
         best, equals, sure = None, np.zeros(0, np.intp), 0.0
         if opinion is not None and considered.any():
             best, equals = _best(utility, considered, draw(task["task_id"], TURN))

@@ -128,7 +128,32 @@ def test_a_rejected_one_is_promoted_by_force_and_with_a_reason_only() -> None:
             models.promoted(there, "m", 9, "ann", reason, force)
     (written,) = models.promoted(there, "m", 9, "ann", "I know better", force=True)
     assert (written["status"], written["promoted_at"], written["by"]) == ("promoted", 9, "ann")
-    assert written["reason"] == "I know better"
+    assert written["reason"] == "I know better The gate said: It knows nothing."
+
+
+def test_what_the_gate_said_stays_behind_whatever_is_said_later() -> None:
+    there = known(model("m", reason="It knows."), model("n", reason="It knows more."))
+    there = after(there, models.promoted(there, "m", 1, "ann", "as agreed."))
+    there = after(there, models.promoted(there, "n", 2, "ann", "newer."))
+    there = after(there, models.rolled_back(there, 3, "ann", "worse"))
+    there = after(there, models.promoted(there, "n", 4, "ann", "again."))
+    assert there["m"]["reason"] == "Back from n: worse The gate said: It knows."
+    assert there["n"]["reason"] == "again. The gate said: It knows more."
+
+
+def test_only_the_one_that_is_meant_is_taken_back() -> None:
+    there = known(model("m", status="promoted", promoted_at=1), model("n", status="promoted", promoted_at=2))
+    with pytest.raises(BadPromotion, match="m is not in use, n is"):
+        models.rolled_back(there, 3, "ann", "", "m")
+    back, aside = models.rolled_back(there, 3, "ann", "", "n")
+    assert (back["name"], aside["name"]) == ("m", "n")
+
+
+def test_where_all_were_taken_back_it_is_said_so() -> None:
+    there = known(model("m", status="promoted", promoted_at=1))
+    there = after(there, models.rolled_back(there, 2, "ann", ""))
+    with pytest.raises(BadPromotion, match="taken back already"):
+        models.rolled_back(there, 3, "ann", "")
 
 
 def test_what_is_not_there_or_in_use_already_is_not_promoted() -> None:

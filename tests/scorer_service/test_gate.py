@@ -1,5 +1,6 @@
 """The gate: what has learned something passes, and what is worse than the rules never does."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def world(seed: int = 0, propensity: float = 1 / OPTIONS, good: float = 0.9, bad
         label=label,
         propensity=np.full(COUNT, propensity, np.float32),
         by_rules=np.ones(COUNT, np.bool_),
+        ended=np.arange(COUNT, dtype=np.float64),
         working=np.ones(OPTIONS, np.bool_),
         rate=np.full(OPTIONS, float(label.mean())),
     )
@@ -64,12 +66,12 @@ def test_what_its_choices_would_have_earned_is_close_to_what_they_earn() -> None
 def test_too_few_decisions_or_of_one_kind_only_are_not_judged() -> None:
     held, truth = world()
     few = Held(
-        *(getattr(held, name)[: gate.HELD_MIN - 1] for name in ("option", "label", "propensity", "by_rules")),
+        *(getattr(held, name)[: gate.HELD_MIN - 1] for name in ("option", "label", "propensity", "by_rules", "ended")),
         working=held.working,
         rate=held.rate,
     )
     assert "it takes 100" in judge(few, says(truth[: gate.HELD_MIN - 1]), None, 0.7).reason
-    never = Held(held.option, np.zeros_like(held.label), held.propensity, held.by_rules, held.working, held.rate)
+    never = replace(held, label=np.zeros_like(held.label))
     assert not judge(never, says(truth), None, 0.7).passed
 
 
@@ -86,7 +88,7 @@ def test_what_is_no_probability_is_refused() -> None:
 
 def test_an_agent_that_is_gone_is_not_chosen() -> None:
     held, truth = world()
-    gone = Held(held.option, held.label, held.propensity, held.by_rules, np.array([True, False, True]), held.rate)
+    gone = replace(held, working=np.array([True, False, True]))
     assert 1 not in gate.choices(gone, says(truth))
 
 
@@ -134,3 +136,14 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[floa
     chosen, good = np.array([p for p, _ in pairs]), np.array([g for _, g in pairs])
     some = [(a > b) + 0.5 * (a == b) for a in chosen[good] for b in chosen[~good]]
     assert gate.auc(chosen, good) == pytest.approx(np.mean(some) if some else 0.5)
+
+
+def test_one_that_holds_on_the_whole_and_not_of_late_is_refused_with_what_to_do() -> None:
+    held, truth = world()
+    late = np.arange(COUNT) >= int(0.85 * COUNT)
+    changed = replace(held, label=np.where(late, 0.0, held.label).astype(np.float32))
+    expected = truth * (1 - late.mean())  # what a training on all of it would make of it
+    found = judge(changed, says(expected), None, 0.0)
+    assert not found.passed
+    assert "does not hold of late" in found.reason and "headway train --from TIME" in found.reason
+    assert "of late" not in judge(held, says(truth), None, 0.0).reason

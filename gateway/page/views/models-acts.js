@@ -32,7 +32,7 @@ export function rollingBack(models, onchange) {
     const to = target === RULES ? "the rules alone route" : `${target} chooses`;
     const question = `Roll back from ${used?.name ?? RULES}? From then on ${to}; what is decided already stays.`;
     const given = await asked(question, "Roll back", { danger: true });
-    if (given) await done(post("/api/models/rollback", given), onchange);
+    if (given) await done(post("/api/models/rollback", { ...given, name: used?.name ?? RULES }), onchange);
   }
   return h("button", { type: "button", class: "danger", onclick: back }, "Roll back");
 }

@@ -8,6 +8,7 @@ from gateway import promoting
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.problems import Problem
 from gateway.server.shapes import Schema, event, example, flag, many, plain, record, ref, text, whole
+from infra.settings import Settings
 from schemas.events import RoutingModel
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ async def promote(call: Call) -> Reply:
 
 
 async def roll_back(call: Call) -> Reply:
-    return await _changed(call, promoting.roll_back, call.principal.name, _why(call.body))
+    def back(settings: Settings, *arguments: Any) -> RoutingModel:
+        return promoting.roll_back(settings, *arguments)[0]
+
+    return await _changed(call, back, call.principal.name, _why(call.body), call.body.get("name"))
 
 
 async def _changed(call: Call, change: Any, *arguments: Any) -> Reply:
@@ -152,7 +156,11 @@ ROUTES = [
         answer=ref("RoutingModel"),
         example=lambda: _example(1) | {"in_use": True},
         doc="To the model before this one, and at last to the rules alone. What was in use stays as a candidate.",
-        body=record("Why.", {"reason": _REASON}, optional=("reason",)),
+        body=record(
+            "Why.",
+            {"reason": _REASON, "name": text("Only if this one is in use; a newer one may be by now.", maxLength=200)},
+            optional=("reason", "name"),
+        ),
         body_examples=lambda: {"in a hurry": {"reason": "more redos since noon"}},
         body_optional=True,
         errors=(409,),

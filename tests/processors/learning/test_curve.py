@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.learning import curve
@@ -15,11 +15,13 @@ MAKERS = (curve.isotonic, curve.temperature)
 @pytest.mark.parametrize("make", MAKERS)
 @settings(max_examples=60, deadline=None)
 @given(labels=pairs)
+@example(labels=[(1.5, 0.0, 2.940418161826), (1.5, 1.0, 1.0)])
 def test_of_two_unlike_values_the_greater_stays_the_greater(make: object, labels: list[tuple[float, ...]]) -> None:
     raw, label, weight = np.array(labels).T
     found = make(raw, label, weight)  # type: ignore[operator]
     said = found(np.linspace(-0.9, 1.9, 300))
     assert (np.diff(said) > 0).all()
+    assert (np.diff(found.at) > 0).all()  # else what is stored could not be read
     assert ((said >= 0) & (said <= 1)).all()
 
 

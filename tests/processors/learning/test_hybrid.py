@@ -107,12 +107,14 @@ def test_where_no_word_says_what_kind_of_work_it_is_everybody_is_looked_at():
     assert (choice.agent_id, choice.alternative, choice.skill) == ("b", "other", "general")
 
 
-def test_the_model_takes_nobody_without_room():
+def test_the_model_takes_nobody_without_room_unless_nobody_has_any():
     pools = {"b": pool("b", load_score=100.0)}
     assert route("Review this", TWO, Says(0.1, 0.9), pools).agent_id == "a"
     full = {name: pool(name, load_score=100.0) for name in ("a", "b")}
     choice = route("Review this", TWO, Says(0.1, 0.9), full)
-    assert choice.router == RULES and choice.agent_id in ("a", "b")
+    assert (choice.agent_id, choice.router) == ("b", HYBRID)
+    closed = {name: pool(name, waiting=1000, waiting_max=1000) for name in ("a", "b")}
+    assert route("Review this", TWO, Says(0.1, 0.9), closed).router == RULES
 
 
 def test_agents_equally_worth_take_turns():
