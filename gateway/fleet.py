@@ -1,6 +1,6 @@
 """Agents as a person wants to see them: what is defined, what is alive, how loaded it is. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -48,6 +48,22 @@ def agent_rows(
         for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
         if not definition["removed"]
     ]
+
+
+def pools_left(statuses: Iterable[Mapping[str, Any]], removed: Collection[str]) -> list[dict[str, Any]]:
+    """The states of the pools that there are, in their order, as they are told."""
+    return [told_pool(status, removed) for status in statuses if not is_over(status, removed)]
+
+
+def told_pool(status: Mapping[str, Any], removed: Collection[str]) -> dict[str, Any]:
+    """A pool's state with whether its agent was taken out: then nobody will come to work there."""
+    return {**status, "removed": status["agent_id"] in removed}
+
+
+def is_over(status: Mapping[str, Any], removed: Collection[str]) -> bool:
+    """Whether nothing is left of a pool but its last state, which its topic keeps: its agent is among those that were
+    `removed`, and it holds no task."""
+    return status["agent_id"] in removed and not status["waiting"] and not status["running"]
 
 
 def _row(

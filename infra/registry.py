@@ -87,8 +87,9 @@ class Registry:
     thread.
 
     `agents`, `skills`, `notes` and `rules` hold those that are not removed; each is a new dict after a change, and
-    `version` counts the changes of agents and skills. `experiments`, `models` and `alerts` are new dicts after each
-    change too; `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
+    `version` counts the changes of agents and skills. `removed` names the agents that were taken out. `experiments`,
+    `models` and `alerts` are new dicts after each change too; `pools` changes in place. Repeats and restarts do no
+    harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Registry:
     ) -> None:
         """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
         self.agents: dict[str, AgentDefinition] = {}
+        self.removed: frozenset[str] = frozenset()
         self.skills: dict[str, SkillDefinition] = {}
         self.notes: dict[str, NoteDefinition] = {}
         self.pools: dict[str, PoolStatus] = {}
@@ -188,6 +190,7 @@ class Registry:
                 self.notes = {name: note for name, note in self._notes.items() if not note["removed"]}
         elif _apply(message, "AgentDefinition", self._definitions):
             self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
+            self.removed = frozenset(self._definitions.keys() - self.agents.keys())
             self.version += 1
             self._on_change(_key(message))
 

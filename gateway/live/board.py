@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.fleet import is_over
 from gateway.live.order import Read
 
 WINDOW_S = 60
@@ -84,7 +85,11 @@ class Board:
         self._reads_back = True
         self._past: dict[int, Second] = {}
         """What was read back, by the second it happened in [s, UTC]; until the first tick after it."""
+        self.removed: frozenset[str] = frozenset()
+        """Agents that were taken out: their pools count as long as they hold tasks."""
         self._pools: dict[str, dict[str, Any]] = {}
+        self._over: set[str] = set()
+        """Pools of which nothing is left."""
         self._at_work: dict[tuple[str, str], tuple[int, int, int]] = {}
         """By host and pool: when it was heard [µs], its instances, attempts in hand."""
         self._hosts: dict[str, Host] = {}
@@ -118,6 +123,7 @@ class Board:
             self._fold_past(now_us // 1_000_000)
         self._window.append(self._now)
         self._now = Second()
+        self._leave_out()
         self.newest = {"at": now_us, **self._rates(), **self._queues(), **self._workers(now_us), "machine": machine}
         self.newest["cost_usd_micros_today"] = self._cost_of_day[1] if self._cost_of_day[0] == _day(now_us) else 0
         self._ticks += 1
@@ -167,25 +173,34 @@ class Board:
             "cost_usd_micros_per_min": round(sum(s.cost_usd_micros for s in window) * 60 / len(window)),
         }
 
+    def _leave_out(self) -> None:
+        """How many instances hosts had with a pool that is over now does not say that they lack any."""
+        over = {name for name, status in self._pools.items() if is_over(status, self.removed)}
+        if over != self._over:
+            self._over = over
+            for host in self._hosts.values():
+                host.most_at = 0
+
     def _queues(self) -> dict[str, Any]:
-        pools = self._pools.values()
+        pools = [status for name, status in self._pools.items() if name not in self._over]
         return {
             "waiting": sum(p["waiting"] for p in pools),
             "waiting_max": sum(p["waiting_max"] for p in pools),
             "oldest_wait_ms": max((p["oldest_wait_ms"] for p in pools), default=0),
             "running": sum(p["running"] for p in pools),
             "slots": sum(p["slots"] for p in pools),
-            "pools": len(self._pools),
+            "pools": len(pools),
         }
 
     def _workers(self, now_us: int) -> dict[str, Any]:
         self._at_work = {key: found for key, found in self._at_work.items() if found[0] > now_us - SILENT_US}
         hosts: dict[str, int] = {}
         running: dict[str, int] = {}
-        for (name, _), (_, instances, in_hand) in self._at_work.items():
+        here = {key: found for key, found in self._at_work.items() if key[1] not in self._over}
+        for (name, _), (_, instances, in_hand) in here.items():
             hosts[name] = hosts.get(name, 0) + instances
             running[name] = running.get(name, 0) + in_hand
-        busy = sum(in_hand > 0 for _, _, in_hand in self._at_work.values())
+        busy = sum(in_hand > 0 for _, _, in_hand in here.values())
         workers = self._by_host(hosts, running, now_us)
         return {"instances": sum(hosts.values()), "hosts": hosts, "workers": workers, "pools_at_work": busy}
 

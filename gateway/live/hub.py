@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.alerts import seen_by
+from gateway.fleet import told_pool
 from gateway.live.board import Board
 from gateway.live.joining import Client, Joining, Resume
 from gateway.live.messages import Key, Told, told_of
@@ -89,7 +90,14 @@ class Hub:
     def see_pool(self, status: dict[str, Any]) -> None:
         self.tasks.see_pool(status)
         self.board.see_pool(status)
-        self.publish("pool", status, [FLEET, _of_pools(status["agent_id"])], f"pool {status['pool']}")
+        self._tell_pool(status)
+
+    def see_removed(self, agents: frozenset[str]) -> None:
+        """All agents that were taken out by now."""
+        changed = agents ^ self.tasks.removed
+        self.tasks.removed = self.board.removed = agents
+        for status in [status for status in self.tasks.pools.values() if status["agent_id"] in changed]:
+            self._tell_pool(status)
 
     def see_alert(self, alert: Alert) -> None:
         """Everybody is told of it; the tasks that show it, only who may see them."""
@@ -105,6 +113,10 @@ class Hub:
             made = parcel(event, data, at_us=self._now_us(), token=self.token, conflated=conflated, **more)
             for client in clients:
                 client.send(made)
+
+    def _tell_pool(self, status: dict[str, Any]) -> None:
+        told = told_pool(status, self.tasks.removed)
+        self.publish("pool", told, [FLEET, _of_pools(status["agent_id"])], f"pool {status['pool']}")
 
     def _take(self, taken: Iterable[tuple[Read, bool]]) -> None:
         for read, is_news in taken:

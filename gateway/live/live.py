@@ -38,6 +38,7 @@ from infra.settings import Settings
 from schemas.events import Alert
 
 Holds = Callable[[Principal, int], bool]
+Removed = Callable[[], frozenset[str]]
 
 SUBPROTOCOL = "headway.live"
 """A browser that offers its access token as a subprotocol offers this too: one of those it offers must be chosen."""
@@ -60,13 +61,15 @@ _UNSENT_KERNEL_BYTES = 32_768
 
 
 class Live:
-    def __init__(self, settings: Settings, *, holds: Holds | None = None) -> None:
-        """`holds`: whether somebody's access is still good at a time [µs]; asked once a second."""
+    def __init__(self, settings: Settings, *, holds: Holds | None = None, removed: Removed = frozenset) -> None:
+        """`holds`: whether somebody's access is still good at a time [µs]; asked once a second, as is `removed`, which
+        agents were taken out."""
         self.limits = limits_of(settings)
         self.hub: Hub | None = None
         self.sent = 0
         self._settings = settings
         self._holds = holds
+        self._removed = removed
         self._connections: dict[Connection, None] = {}
         self._of_user: Counter[str] = Counter()
         self._late: dict[Connection, None] = {}
@@ -250,6 +253,7 @@ class Live:
 
     def _open(self, hub: Hub) -> None:
         self.hub = hub
+        hub.see_removed(self._removed())
         self._replays = Replays(self._settings, hub.layout, self)
         self._ready.set()
         self._log.info("live", tasks=len(hub.tasks), messages=len(hub.ring))
@@ -332,6 +336,7 @@ class Live:
             await self._look_at_all(now_s, now_us)
             self._count()
             if self.hub is not None:
+                self.hub.see_removed(self._removed())
                 board = self.hub.board.tick(now_us, self._machine.figures())
                 self.hub.publish("board", board | {"connections": len(self._connections)}, [FLEET], "board")
                 for key, session_id, here in self._presence.changed():

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.alerts import listed, seen_by
+from gateway.fleet import pools_left
 from gateway.live.messages import ALL_TENANTS, Key, Told, cut
 from gateway.live.order import Read, Task
 from gateway.live.places import Places
@@ -87,6 +88,8 @@ class Tasks:
         """Two tenants may have a session, or a task, of the same name."""
         self._answers_chars = 0
         self.pools: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.removed: frozenset[str] = frozenset()
+        """Agents that were taken out."""
         self.alerts: dict[str, Alert] = {}
 
     def __len__(self) -> int:
@@ -153,8 +156,8 @@ class Tasks:
             return _shown(self._newest(tenant if name == ALL_TENANTS else name, None, shown), shown)
         if kind == "agent":
             pools = [pool for pool in self.pools.values() if pool["agent_id"] == name]
-            return _shown(self._newest(tenant, name, shown), shown) | {"pools": pools}
-        return {"pools": list(self.pools.values())} if kind == "fleet" else self._alerts(tenant)
+            return _shown(self._newest(tenant, name, shown), shown) | {"pools": pools_left(pools, self.removed)}
+        return {"pools": pools_left(self.pools.values(), self.removed)} if kind == "fleet" else self._alerts(tenant)
 
     def _alerts(self, tenant: str | None) -> dict[str, Any]:
         found = listed(self.alerts.values())

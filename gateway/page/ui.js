@@ -25,6 +25,10 @@ export function badge(state) {
 /** What stands where there is nothing: why, and what to do next. */
 export const empty = (why, ...next) => h("div", { class: "empty" }, h("p", {}, why), ...next);
 
+/** What stands where an address names one that there is not. `list`: the address of those there are. */
+export const missing = (what, name, list, ...next) =>
+  empty(`There is no ${what} ${name}.`, ...next, h("p", {}, h("a", { href: list }, `All ${what}s`)));
+
 export const loading = (what = "Loading…") => h("p", { class: "loading", role: "status" }, what);
 
 const FOR_GOOD = [403, 404]; // who asks again is told the same

@@ -26,7 +26,7 @@ in which nobody is answered, and finds nothing."""
 
 async def serve(settings: Settings, index: int) -> None:
     host, port = settings.gateway_host, settings.gateway_port + index
-    app = create_app(settings, lambda settings, holds: Live(settings, holds=holds))
+    app = create_app(settings, lambda settings, holds, removed: Live(settings, holds=holds, removed=removed))
     runner = create_runner(app)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -109,7 +109,7 @@ async def _run(settings: Settings, app: web.Application) -> AsyncIterator[None]:
 
 async def _run_live(make_live: MakeLive, app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
-    live = app[LIVE] = make_live(services.settings, services.tokens.holds)
+    live = app[LIVE] = make_live(services.settings, services.tokens.holds, lambda: services.registry.removed)
     await live.start()
     yield
 

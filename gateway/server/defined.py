@@ -121,7 +121,8 @@ class Defined:
         own = (*form.fields, *([form.body] if form.body else []), self.key, "removed")
         return record(
             "The fields; what is left out or null is up to the line.",
-            {name: or_null(schema) for name, schema in fields(self.folder, *own).items()} | {"updated_at": _SEEN},
+            {name: or_null(_sayable(schema)) for name, schema in fields(self.folder, *own).items()}
+            | {"updated_at": _SEEN},
             optional=(*own, "updated_at"),
         )
 
@@ -230,6 +231,11 @@ class Defined:
             ),
             body_examples=lambda: {"a file": {"markdown": self.example_file()}},
         )
+
+
+def _sayable(schema: Schema) -> Schema:
+    """A field without the word that stands, in an event, for a word that is newer than its reader."""
+    return schema | {"enum": [word for word in schema["enum"] if word != "unknown"]} if "enum" in schema else schema
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

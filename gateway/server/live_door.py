@@ -24,8 +24,8 @@ class LiveDoor(Protocol):
     async def events(self, request: web.Request, principal: Principal) -> web.StreamResponse: ...
 
 
-MakeLive = Callable[[Settings, Callable[[Any, int], bool]], LiveDoor]
-"""From the settings, and what tells whether a principal's token still holds."""
+MakeLive = Callable[[Settings, Callable[[Any, int], bool], Callable[[], frozenset[str]]], LiveDoor]
+"""From the settings, what tells whether a principal's token still holds, and what tells which agents were taken out."""
 
 LIVE: web.AppKey[LiveDoor] = web.AppKey("live")
 

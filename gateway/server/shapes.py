@@ -43,7 +43,7 @@ def problems(schema: Schema, value: Any, parts: Mapping[str, Schema], where: str
         yield f"{name} must be {' or '.join([kinds] if isinstance(kinds, str) else kinds)}, not {_shown(value)}"
         return
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{name} must be one of {', '.join(map(str, schema['enum']))}, not {_shown(value)}"
+        yield f"{name} must be {_one_of(schema['enum'])}, not {_shown(value)}"
     if isinstance(value, str):
         yield from _of_text(schema, value, name)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -101,6 +101,12 @@ def _is_a(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     return isinstance(value, TYPES[kind])
+
+
+def _one_of(values: list[Any]) -> str:
+    """Null is not named: it is for what may be left out."""
+    said = [str(value) for value in values if value is not None]
+    return " or ".join(said) if len(said) <= 2 else f"one of {', '.join(said)}"
 
 
 def _path(where: str, name: str) -> str:

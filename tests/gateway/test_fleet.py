@@ -1,4 +1,4 @@
-from gateway.fleet import agent_rows
+from gateway.fleet import agent_rows, pools_left
 from tests.gateway.events import example
 
 NOW_US = 1_790_000_000_000_000
@@ -39,3 +39,13 @@ def test_an_agent_that_was_never_heard_of_is_shown_and_one_taken_out_is_not() ->
         model_default="m",
     )
     assert [(row.agent_id, row.instances_live, row.waiting) for row in rows] == [("z", 0, 0)]
+
+
+def test_a_pool_whose_agent_was_removed_is_there_as_long_as_it_holds_a_task() -> None:
+    counts = {"work": (0, 0), "waits": (1, 0), "runs": (0, 1), "empty": (0, 0)}
+    statuses = [
+        example("PoolStatus", pool=name, agent_id=name, waiting=waiting, running=running)
+        for name, (waiting, running) in counts.items()
+    ]
+    left = pools_left(statuses, {"waits", "runs", "empty"})
+    assert [(pool["pool"], pool["removed"]) for pool in left] == [("work", False), ("waits", True), ("runs", True)]

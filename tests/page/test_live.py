@@ -75,6 +75,7 @@ POOL |= {"failed": 0, "error_rate": 0.0}
 FOUND = """async ([board, pools, targets, more]) => {
   const { findings } = await import("/views/live-attention.js");
   const seen = { board, pools, targets: new Map(targets), age_ms: 0, live: { state: "live" }, points: [], cap: null };
+  if (more.targets) more.targets = new Map(more.targets);
   return findings({ ...seen, ...more }).map((one) => one.text);
 }"""
 
@@ -163,6 +164,9 @@ def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> No
     assert found(page, {"instances": 0}, {"instances": 0, "waiting": 2}) == [
         "writer has no instance at all. 2 tasks wait."
     ]
+    gone = {"instances": 0, "removed": True}
+    assert found(page, {}, gone, targets=[]) == [], "its tasks have ended"
+    assert found(page, {}, gone | {"waiting": 2}, targets=[]) == ["writer is removed; 2 tasks wait in its queue."]
     assert "writer (85 of 100)" in found(page, {"waiting": 85}, {"waiting": 85})[0]
     assert "more than 9 s" in found(page, {"wait_ms": {"p50": 1, "p90": 2, "p99": 9000}})[0]
     assert "the router does not work" in found(page, {"ended_per_s": 0, "running": 0})[0]

@@ -85,6 +85,19 @@ def test_an_address_that_is_none_says_so_and_is_answered_404(visit: Visit) -> No
     visit.forget_complaints()
 
 
+@pytest.mark.parametrize("what", ["agent", "alert", "experiment", "model", "task"])
+def test_an_address_of_one_that_is_not_there_says_so_and_leads_to_those_that_are(visit: Visit, what: str) -> None:
+    page = visit.page
+    page.goto(f"/{what}s/no%20such")
+    expect(page.locator("main .empty")).to_contain_text(f"There is no {what} no such.")
+    expect(page.locator("main .failure")).to_have_count(0)
+    page.get_by_role("link", name=f"All {what}s").click()
+    expect(page).to_have_url(re.compile(f"/{what}s$"))
+    expect(page.locator("main .empty", has_text="no such")).to_have_count(0)
+    assert all("404" in complaint for complaint in visit.complaints)
+    visit.forget_complaints()
+
+
 def test_keys_lead_through_the_page(page: Page) -> None:
     page.keyboard.press("g")
     page.keyboard.press("t")

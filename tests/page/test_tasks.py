@@ -61,7 +61,7 @@ def test_an_address_of_a_task_shows_it_as_soon_as_it_is_there(visit: Visit) -> N
     page, key = visit.page, uuid.uuid4().hex
     task_id = task_id_of("default", key, 0)
     page.goto(f"/tasks/{task_id}")
-    expect(page.locator(".task")).to_contain_text("There is no task of this id")
+    expect(page.locator(".task")).to_contain_text(f"There is no task {task_id}.")
     visit.forget_complaints()
     visit.site.caller().call("POST", "/api/tasks", {"text": "It comes late"}, headers={"Idempotency-Key": key})
     expect(page.locator(".task-title")).to_have_text("It comes late")

@@ -122,8 +122,8 @@ async def _start(settings: Settings, port: int, keep_alive_s: float, with_live: 
     return runner
 
 
-def _live(settings: Settings, holds: Any) -> Live:
-    return Live(settings, holds=holds)
+def _live(settings: Settings, holds: Any, removed: Any) -> Live:
+    return Live(settings, holds=holds, removed=removed)
 
 
 async def _stop(runner: web.AppRunner) -> None:

@@ -17,4 +17,6 @@ const make = {
   skill: (context, _query, id) => skill(context, id),
 };
 
-export default (context) => switching(context, { name: "agents", what: "The agents", aboutOf, make });
+const lists = { one: ["agent", "/agents"], skill: ["skill", "/agents?show=skills"] };
+
+export default (context) => switching(context, { name: "agents", what: "The agents", aboutOf, make, lists });

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { fill, h, keep, paced } from "../dom.js";
 import { count, duration, number, percent, time } from "../format.js";
-import { empty, panel, sheet } from "../ui.js";
+import { empty, missing, panel, sheet } from "../ui.js";
 import { looking } from "./experiments-looking.js";
 import { draw, make } from "./alerts-card.js";
 import { mark, ordered } from "./alerts-said.js";
@@ -38,6 +38,7 @@ export default async function view(context) {
     fill(past, over.length ? resolvedTable(over) : h("p", { class: "quiet" }, "None was resolved yet."));
     fill(table, rules.size ? rulesTable([...rules.values()]) : h("p", { class: "quiet" }, "There is no rule."));
   }
+  if (context.params.id && !(await isThere(context.params.id))) return missing("alert", context.params.id, "/alerts");
   await load();
   show();
   const soon = paced(show);
@@ -55,6 +56,16 @@ export default async function view(context) {
   fill(now, quiet, cards);
   const heading = h("h1", {}, "Alerts");
   return h("div", { class: "alerts stack" }, heading, now, panel("Resolved", past), panel("Rules", table));
+}
+
+async function isThere(id) {
+  try {
+    await get(`/api/alerts/${encodeURIComponent(id)}`);
+    return true;
+  } catch (error) {
+    if (error.status === 404) return false;
+    throw error;
+  }
 }
 
 function nothing(rules) {

@@ -12,4 +12,6 @@ function aboutOf({ params, query }) {
 
 const make = { all, anew, one };
 
-export default (context) => switching(context, { name: "experiments", what: "The experiments", aboutOf, make });
+const lists = { one: ["experiment", "/experiments"] };
+
+export default (context) => switching(context, { name: "experiments", what: "The experiments", aboutOf, make, lists });

@@ -63,7 +63,8 @@ function stuck({ board }) {
 }
 
 function unmanned({ pools, targets }) {
-  const found = pools.filter((pool) => pool.instances === 0 && (targets === null || targets.get(pool.agent_id) > 0));
+  const wanted = (pool) => !pool.removed && (targets === null || targets.get(pool.agent_id) > 0);
+  const found = pools.filter((pool) => pool.instances === 0 && wanted(pool));
   if (!found.length) return null;
   const waiting = found.reduce((sum, pool) => sum + pool.waiting, 0);
   const waits = waiting ? ` ${count(waiting, "task")} wait${waiting === 1 ? "s" : ""}.` : "";
@@ -73,6 +74,15 @@ function unmanned({ pools, targets }) {
   if (found.length > 1) return finding("unmanned", tone, many, LOOK_AT_AGENTS, "/agents");
   const href = `/agents/${encodeURIComponent(found[0].agent_id)}`;
   return finding("unmanned", tone, `${names} has no instance at all.${waits}`, "Look at the agent", href);
+}
+
+/** Tasks that nobody will take: the queue of an agent outlives it. */
+function left({ pools }) {
+  const found = pools.filter((pool) => pool.removed && pool.waiting);
+  return found.slice(0, NAMED_MAX).map(({ pool, agent_id, waiting }) => {
+    const text = `${pool} is removed; ${count(waiting, "task")} ${waiting === 1 ? "waits" : "wait"} in its queue.`;
+    return finding(`left ${pool}`, "bad", text, "See what waits", tasks({ state: "queued", agent: agent_id }));
+  });
 }
 
 /** Those that have some of their instances, not all. */
@@ -157,4 +167,4 @@ function machine({ points }) {
   return found;
 }
 
-const RULES = [connection, stuck, unmanned, missing, silent, queue, waits, errors, spending, machine];
+const RULES = [connection, stuck, unmanned, left, missing, silent, queue, waits, errors, spending, machine];

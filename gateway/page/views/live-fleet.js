@@ -33,7 +33,7 @@ export class Fleet {
     this.#choose(pools, targets);
     const agents = this.chosen.map((name) => pools.get(name)).filter(Boolean);
     const show = (row, pool) => showAgent(row, pool, targets?.get(pool.agent_id));
-    keep(this.agents, agents, (pool) => pool.pool, makeAgent, show);
+    keep(this.agents, agents, (pool) => `${pool.pool} ${Boolean(pool.removed)}`, makeAgent, show);
     more(this.moreAgents, pools.size - this.chosen.length);
   }
 
@@ -65,7 +65,11 @@ function makeBar(name, href = null) {
   return row;
 }
 
-const makeAgent = (pool) => makeBar(pool.pool, `/agents/${encodeURIComponent(pool.agent_id)}`);
+/** Of one that was removed only its tasks can be looked at. */
+function makeAgent({ pool, agent_id, removed }) {
+  const agent = encodeURIComponent(agent_id);
+  return makeBar(pool, removed ? `/tasks?agent=${agent}` : `/agents/${agent}`);
+}
 
 function showBar({ parts }, share, figure, note, tone) {
   parts.bar.style.setProperty("width", `${Math.round(100 * Math.min(1, share))}%`);
@@ -79,9 +83,10 @@ function showHost(row, { instances, most, running, heard_at }) {
   showBar(row, instances / most, `${instances}/${most}`, note, toneOf(instances, most));
 }
 
-function showAgent(row, { instances, running, slots, waiting }, target) {
-  const lacking = instances < target;
-  const note = lacking ? `${target - instances} missing` : waiting ? `${number(waiting)} waiting` : "";
+function showAgent(row, { instances, running, slots, waiting, removed }, target) {
+  const lacking = instances < target && `${target - instances} missing`;
+  const waits = waiting ? `${number(waiting)} waiting` : "";
+  const note = removed ? ["removed", waits].filter(Boolean).join(", ") : lacking || waits;
   showBar(row, slots ? running / slots : 0, `${running}/${slots}`, note, toneOf(instances, target));
 }
 

@@ -136,12 +136,20 @@ class LiveView {
       this.pools = new Map(data.pools.map((pool) => [pool.pool, pool]));
       this.history.reset(data.history, data.board);
       this.range.ask(); // a connection that was away has missed some
+      if (this.targets) this.#ask();
     } else if (event === "pool") {
-      this.pools.set(data.pool, data);
+      this.#hearPool(data);
     } else if (event === "board") {
       this.history.add(data);
     }
     this.paint("board");
+  }
+
+  /** Of an agent that was taken out only tasks are left; without any its pool is over. */
+  #hearPool(pool) {
+    if (pool.removed) this.targets?.delete(pool.agent_id);
+    if (pool.removed && !pool.waiting && !pool.running) this.pools.delete(pool.pool);
+    else this.pools.set(pool.pool, pool);
   }
 
   #hearTask(message) {
@@ -189,7 +197,8 @@ class LiveView {
     const { live } = this.context;
     const target = this.targets && [...this.targets.values()].reduce((sum, one) => sum + one, 0);
     const age_ms = board ? Date.now() - this.history.heardAt : 0;
-    const pools = [...this.pools.values()].filter((pool) => !this.targets || this.targets.has(pool.agent_id));
+    const counts = (pool) => !this.targets || pool.removed || this.targets.has(pool.agent_id);
+    const pools = [...this.pools.values()].filter(counts);
     const found = findings({ board, age_ms, live: live.state, targets: this.targets, pools, points, cap: this.cap });
     const count = this.verdict.show(found, board, target);
     this.context.title(count ? `(${count}) Live` : "Live");

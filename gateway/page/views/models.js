@@ -9,4 +9,6 @@ const aboutOf = ({ params }) =>
 
 const make = { all, one };
 
-export default (context) => switching(context, { name: "models", what: "The models", aboutOf, make });
+const lists = { one: ["model", "/models"] };
+
+export default (context) => switching(context, { name: "models", what: "The models", aboutOf, make, lists });

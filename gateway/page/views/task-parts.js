@@ -5,26 +5,19 @@ import { h } from "../dom.js";
 import { cost, count, duration, fullTime, number, time, words } from "../format.js";
 import { badge, button, toast } from "../ui.js";
 import { output } from "./task-output.js";
+import { byModel, figureOf, figuresOf, madeOf, score } from "./task-said.js";
 
 /** The choice of an agent in words, and all that were considered. */
 export function decisionPart(decision) {
   if (!decision) return null;
   if (decision.refusal) return section("Why it was not routed", h("p", { class: "problem" }, decision.refusal));
   const candidates = decision.candidates ?? [];
-  const second = candidates.find((one) => one.agent_id !== decision.agent_id);
-  const chosen = candidates.find((one) => one.agent_id === decision.agent_id);
   const said = decision.agent_id
     ? [
         h("strong", {}, decision.agent_id),
         " was chosen for ",
         h("em", {}, words(decision.skill) || "no skill in particular"),
-        `; ${decision.router} gave it ${chosen ? score(chosen.score) : "no score"}, ${score(decision.confidence)} sure`,
-        second
-          ? `; second: ${second.agent_id} with ${score(second.score)}.`
-          : candidates.length > 1
-            ? "."
-            : "; no other came into question.",
-        decision.propensity < 1 ? ` It was left to chance with a share of ${score(decision.propensity)}.` : "",
+        figuresOf(decision),
       ]
     : ["No agent takes it as a whole."];
   const saysMore = decision.reason && !(candidates.length === 1 && decision.reason.includes(candidates[0].reason));
@@ -32,22 +25,23 @@ export function decisionPart(decision) {
     decision.agent_id ? "Why this agent" : "How it runs",
     h("p", {}, said),
     saysMore && h("p", { class: "quiet" }, decision.reason),
-    candidates.length > 0 && candidateTable(candidates, decision.agent_id),
+    candidates.length > 0 && candidateTable(decision),
     settingsOf(decision),
   );
 }
 
-const score = (value) => Number(value).toFixed(2);
-
-function candidateTable(candidates, chosen) {
+function candidateTable(decision) {
+  const { candidates, agent_id: chosen } = decision;
+  const figure = byModel(decision) ? "Value" : "Score";
+  const of = (one) => figureOf(decision, one);
   const row = (one) =>
     h(
       "tr",
       { class: one.agent_id === chosen ? "chosen" : "" },
       h("td", {}, one.agent_id === chosen ? "✓ " : "", one.agent_id),
-      h("td", { class: "num" }, score(one.score)),
-      h("td", { class: "score" }, meter(one.score, `${one.agent_id} ${score(one.score)}`)),
-      h("td", { class: "quiet" }, one.reason),
+      h("td", { class: "num" }, score(of(one))),
+      h("td", { class: "score" }, meter(of(one), `${one.agent_id} ${score(of(one))}`)),
+      h("td", { class: "quiet" }, madeOf(decision, one)),
     );
   return h(
     "table",
@@ -60,8 +54,8 @@ function candidateTable(candidates, chosen) {
         "tr",
         {},
         h("th", {}, "Agent"),
-        h("th", { class: "num" }, "Score"),
-        h("th", {}, h("span", { class: "hidden" }, "Score as a bar")),
+        h("th", { class: "num" }, figure),
+        h("th", {}, h("span", { class: "hidden" }, `${figure} as a bar`)),
         h("th", {}, "Made of"),
       ),
     ),

@@ -7,7 +7,7 @@
 import { get } from "../api.js";
 import { fill, h, keep, paced, say } from "../dom.js";
 import { count, percent } from "../format.js";
-import { badge, button, empty, failure, loading, sure, toast, toClipboard } from "../ui.js";
+import { badge, button, failure, loading, missing, sure, toast, toClipboard } from "../ui.js";
 import {
   attemptPart,
   decisionPart,
@@ -222,11 +222,8 @@ class Task {
     const sign = error?.message ?? "";
     if (this.insteadOf === sign || !error) return;
     this.insteadOf = sign;
-    const gone = empty(
-      "There is no task of this id.",
-      h("p", { class: "mono" }, this.id),
-      h("p", {}, "If it is handed in, it appears here by itself."),
-    );
+    const later = h("p", {}, "If it is handed in, it appears here by itself.");
+    const gone = missing("task", this.id, "/tasks", later);
     fill(this.instead, error.status === 404 ? gone : failure("The task cannot be shown.", error, () => this.#ask()));
   }
 

@@ -2,14 +2,28 @@
 
 from typing import Any
 
-from gateway.fleet import AgentRow, agent_rows
+from gateway.fleet import AgentRow, agent_rows, pools_left
 from gateway.live.board import COLUMNS, MINUTES
 from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.live_door import hub_of
 from gateway.server.problems import Problem
 from gateway.server.services import Services
-from gateway.server.shapes import Schema, event, example, flag, many, number, or_null, plain, record, ref, text, whole
+from gateway.server.shapes import (
+    Schema,
+    event,
+    example,
+    fields,
+    flag,
+    many,
+    number,
+    or_null,
+    plain,
+    record,
+    ref,
+    text,
+    whole,
+)
 
 
 async def fleet(call: Call) -> Reply:
@@ -17,16 +31,18 @@ async def fleet(call: Call) -> Reply:
     since = _heard_since(services)
     found = rows(services)
     beats = [beat for beat in _beats(services) if beat["at"] >= since]
+    known = services.registry
+    pools = pools_left([plain(status) for _, status in sorted(known.pools.items())], known.removed)
     return Reply(
         {
             "at": now_us(),
             "instances_live": sum(row.instances_live for row in found),
             "instances": sum(row.instances for row in found),
-            "running": sum(row.running for row in found),
-            "slots": sum(row.slots for row in found),
-            "waiting": sum(row.waiting for row in found),
-            "waiting_max": sum(row.waiting_max for row in found),
-            "pools": [plain(dict(pool)) for _, pool in sorted(services.registry.pools.items())],
+            "running": sum(pool["running"] for pool in pools),
+            "slots": sum(pool["slots"] for pool in pools),
+            "waiting": sum(pool["waiting"] for pool in pools),
+            "waiting_max": sum(pool["waiting_max"] for pool in pools),
+            "pools": pools,
             "hosts": _hosts(beats),
         }
     )
@@ -84,7 +100,11 @@ _HOST = record(
         "running": whole("Attempts in its hands."),
     },
 )
-PARTS: dict[str, Schema] = {"PoolStatus": event("pool_status"), "Host": _HOST}
+_POOL = record(
+    event("pool_status")["description"],
+    fields("pool_status") | {"removed": flag("Whether its agent was taken out, and only its tasks are left.")},
+)
+PARTS: dict[str, Schema] = {"PoolStatus": _POOL, "Host": _HOST}
 
 
 def example_row() -> dict[str, Any]:
@@ -103,7 +123,7 @@ def _example_fleet() -> dict[str, Any]:
     return (
         {"at": beat["at"]}
         | {name: row[name] for name in totals}
-        | {"pools": [plain(example("pool_status"))], "hosts": _hosts([beat])}
+        | {"pools": pools_left([plain(example("pool_status"))], ()), "hosts": _hosts([beat])}
     )
 
 
@@ -115,7 +135,7 @@ ROUTES = [
         "viewer",
         "Tell how the whole line is loaded",
         answer=record(
-            "The line: totals over its agents, every pool, every host.",
+            "The line: totals over its agents and pools, every pool, every host.",
             {
                 "at": whole("When this was looked at [µs, UTC]"),
                 "instances_live": whole("Live instances."),
@@ -124,7 +144,7 @@ ROUTES = [
                 "slots": whole("Slots of live instances."),
                 "waiting": whole("Tasks that wait."),
                 "waiting_max": whole("Most tasks that may wait."),
-                "pools": many(ref("PoolStatus"), "By name."),
+                "pools": many(ref("PoolStatus"), "By name; not those of agents that were taken out and left no task."),
                 "hosts": many(ref("Host"), "By name; those heard of within the lease."),
             },
         ),

@@ -129,3 +129,21 @@ def test_of_each_minute_of_six_hours_one_board_is_kept_and_no_more() -> None:
     assert whole["step_s"] == 60 and len(times) == MINUTES
     assert {later - earlier for earlier, later in pairwise(times)} == {60}
     assert len(board.history(3_600)["points"]) == 60 and len(board.history(300)["points"]) == 300 // STEP_S
+
+
+def test_what_a_removed_agent_left_counts_only_while_it_is_a_task_and_its_host_lacks_nothing() -> None:
+    board = Board()
+    for name in ("lawyer", "writer"):
+        board.see_heartbeat(heartbeat(NOW, pool=name))
+        board.see_pool(pool(name))
+    assert board.tick(NOW, MACHINE)["workers"][0]["most"] == 4
+    board.removed = frozenset({"lawyer"})
+    board.see_heartbeat(heartbeat(NOW + 1, pool="lawyer", instances=0))
+    found = board.tick(NOW + 1, MACHINE)
+    assert (found["waiting"], found["running"], found["pools"]) == (6, 4, 2), "it holds tasks"
+    board.see_pool(pool("lawyer", waiting=0, running=0))
+    found = board.tick(NOW + 2, MACHINE)
+    assert (found["waiting"], found["waiting_max"], found["slots"], found["pools"]) == (3, 100, 5, 1)
+    assert [(host["instances"], host["most"]) for host in found["workers"]] == [(2, 2)]
+    board.removed = frozenset()
+    assert board.tick(NOW + 3, MACHINE)["pools"] == 2, "it is there again"

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from gateway.live.hub import Hub
+from gateway.live.hub import FLEET, Hub
 from gateway.live.joining import Client, Joining, Resume
 from gateway.live.messages import Key
 from gateway.live.parcel import Parcel
 from gateway.live.presence import Presence
 from gateway.live.replay import Wish, fill
+from tests.gateway.events import example
 from tests.gateway.live.log import LAYOUT, Log, story
 from tests.support.alerts import alert
 
@@ -238,3 +239,20 @@ def test_everybody_is_told_of_alerts_with_their_own_tasks_only() -> None:
         seen = tasks if tenant is None else tasks[:1]
         assert told["data"]["tasks"] == shown["data"]["alerts"][0]["tasks"] == seen
         assert told["data"]["state"] == "resolved"
+
+
+def test_who_watches_is_told_that_an_agent_was_removed_and_who_comes_later_sees_what_is_left() -> None:
+    line, watching, later = Asked(), Viewer(), Viewer()
+    line.hub.subscribe(watching, (FLEET,), None)
+    for name, waiting in (("lawyer", 0), ("writer", 1), ("coder", 0)):
+        line.hub.see_pool(example("PoolStatus", pool=name, agent_id=name, waiting=waiting, running=0))
+    heard = len(watching.heard)
+    for _ in range(2):
+        line.hub.see_removed(frozenset({"lawyer", "writer"}))
+    told = [
+        (message["event"], message["data"]["pool"], message["data"]["removed"]) for message in watching.heard[heard:]
+    ]
+    assert told == [("pool", "lawyer", True), ("pool", "writer", True)]
+    line.hub.subscribe(later, (FLEET,), None)
+    shown = [(pool["pool"], pool["removed"]) for pool in later.heard[0]["data"]["pools"]]
+    assert shown == [("writer", True), ("coder", False)]

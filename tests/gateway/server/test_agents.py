@@ -140,8 +140,8 @@ def test_who_saw_an_older_definition_overwrites_nothing(admin: Caller, name: str
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"description": "x", "prompt": "y", "role": "boss"}, "role must be one of unknown, primary"),
-        ({"description": "x", "prompt": "y", "role": "unknown"}, "`role` is 'unknown'; accepted: primary or standard"),
+        ({"description": "x", "prompt": "y", "role": "boss"}, "role must be one of primary, standard, automation"),
+        ({"description": "x", "prompt": "y", "role": "unknown"}, "role must be one of primary, standard"),
         ({"description": "x", "prompt": "y", "instances": "many"}, "instances must be integer or null"),
         ({"description": "x", "prompt": "y", "instances": 1001}, "`instances` is 1001; accepted: a whole number"),
         ({"description": "x", "prompt": "y", "skills": []}, "skills is not known; there are description, role"),

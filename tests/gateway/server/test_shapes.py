@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.server.routes import agents, alerts, knowledge, skills
 from gateway.server.shapes import event, example, or_null, plain, problems, record, ref, text, whole
 from schemas.codec import FOLDER
 
@@ -60,3 +61,18 @@ def test_the_check_says_something_about_any_value_and_breaks_on_none(value: Any)
     said = list(problems(PET, value, {}))
     is_pet = isinstance(value, dict) and set(value) <= {"name", "age"} and isinstance(value.get("name"), str)
     assert said != [] or is_pet
+
+
+@pytest.mark.parametrize("routes", [agents, alerts, knowledge, skills], ids=lambda module: module.DEFINED.what)
+def test_a_definition_may_say_by_http_the_words_that_its_file_may_say(routes: Any) -> None:
+    known, form = routes.DEFINED._fields["properties"], routes.DEFINED.kind.form.fields
+    for name, schema in known.items():
+        if "enum" in schema:
+            fitting = {word for word in [*schema["enum"], "unknown"] if form[name].fits(word)}
+            assert fitting == {*schema["enum"]} - {None}
+
+
+def test_what_may_be_left_out_is_refused_with_the_words_that_it_may_be() -> None:
+    kind = knowledge.DEFINED._fields["properties"]["kind"]
+    assert list(problems(kind, "opinion", {}, "kind")) == ['kind must be practice or decision, not "opinion"']
+    assert list(problems(kind, None, {}, "kind")) == []
