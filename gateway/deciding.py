@@ -31,6 +31,8 @@ from schemas.events import (
     TaskSubmitted,
 )
 
+NAME = "route"
+"""Task and session, when none is named: the same each time, so that the same is drawn each time."""
 IN_USE = ("name", "kind", "promoted_at", "samples", "embedder", "features")
 """What is told of the learned model in use."""
 

@@ -111,9 +111,28 @@ def why_stays(kind: Kind[Any], settings: Settings, definition: Mapping[str, Any]
         return None
     if path is None and definition.get("runner") == "external":
         return None
-    # Its file would bring it back.
-    instead = "; with `instances: 0` it does nothing" if kind is definitions.AGENT else ""
-    return f"{name} is defined by a file: remove that, then call `headway {kind.commands} publish`{instead}."
+    return _defined_by(kind, name, path)  # its file would bring it back
+
+
+def _defined_by(kind: Kind[Any], name: str, path: Path | None) -> str:
+    if path is None:
+        return (
+            f"{name} is defined by a file, and none of this machine: remove it where it is, then call "
+            f"`headway {kind.commands} publish`."
+        )
+    if path.is_relative_to(kind.shipped):
+        return (
+            f"{name} is defined by a file of the installation, which updates bring back: `headway {kind.commands} edit "
+            f"{name}` makes a copy of your own that counts instead{_OFF.get(kind.topic, '')}."
+        )
+    return f"{name} is defined by a file, {path}: remove it, then call `headway {kind.commands} publish`."
+
+
+_OFF = {
+    definitions.AGENT.topic: ", and with `instances: 0` in it the agent does nothing",
+    definitions.RULE.topic: ", and with a number that is never reached in it the rule never fires",
+}
+"""How the copy of something that is shipped switches it off."""
 
 
 def _file_of(kind: Kind[Any], settings: Settings, name: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Skills as a person wants to see them: what is defined, who does it, which model it is given. Pure."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
 from infra.settings import Settings
 from processors.pricing import with_own
@@ -44,3 +44,13 @@ def skill_rows(
         told = {field: skill[field] for field in SkillRow._fields if field in skill}  # type: ignore[literal-required]
         rows.append(SkillRow(**told, agents=able, model=chosen.model, reason=chosen.reason))
     return rows
+
+
+def nobody_has(skill: str, agents: Iterable[Mapping[str, Any]], skills: Iterable[Mapping[str, Any]]) -> str | None:
+    """What to say to who asks for a skill that no agent has; null where one has it."""
+    able = [set(map(skill_name, agent["capabilities"])) for agent in agents]
+    defined = {one["skill"] for one in skills if any(capable(cast(SkillDefinition, one), can) for can in able)}
+    known = defined.union(*able)
+    if skill_name(skill) in known:
+        return None
+    return f"No agent has the skill {skill}, so a fallback takes it; there are {', '.join(sorted(known)) or 'none'}."

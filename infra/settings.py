@@ -188,7 +188,7 @@ class Settings:
     sim_success: Mapping[str, float] = _setting(
         {},
         "What simulated agents can do, which the router has to find out: share of attempts that succeed, by agent and "
-        "word of the task, as coder/sql=0.9,coder/css=0.2. All else they can.",
+        "word of the task from 0 (never) to 1, as coder/sql=0.9,coder/css=0. All else they can.",
     )
     sim_seed: int = _number(7, "Seed of the simulated agents; the same seed gives the same answers.")
     drain_s: float = _number(30.0, "Seconds an executor host may go on with work in hand when it is told to stop.")
@@ -520,6 +520,13 @@ def _weights(raw: Any) -> Mapping[str, float]:
     return types.MappingProxyType(weights)
 
 
+def _shares(raw: Any) -> Mapping[str, float]:
+    shares = {name: _decimal(share) for name, share in _table(raw).items()}
+    if any(not 0 <= share <= 1 for share in shares.values()):
+        raise ValueError
+    return types.MappingProxyType(shares)
+
+
 def _prices(raw: Any) -> Mapping[str, tuple[float, float]]:
     prices = {}
     for model, price in _table(raw).items():
@@ -535,7 +542,7 @@ _KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
     int: (_integer, "a whole number"),
     float: (_decimal, "a number"),
     "tenant_weights": (_weights, "names with weights above 0, as acme=3,other=1"),
-    "sim_success": (_weights, "agent/word with a share above 0, as coder/sql=0.9,coder/css=0.2"),
+    "sim_success": (_shares, "agent/word with a share from 0 (never succeeds) to 1, as coder/sql=0.9,coder/css=0"),
     "model_prices": (_prices, "models with input/output dollars per million tokens, as claude-x=1/5,claude-y=3/15"),
 }
 """How a value is read, and the words for it: by type, by name where the type does not say enough."""

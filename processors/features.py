@@ -84,10 +84,12 @@ class TaskFeatures:
 class Words:
     """A text made ready for matching."""
 
+    tokens: list[str]
+    """Each as it stands in the text, in small letters."""
     stems: tuple[str, ...]
     """Each once, in the order of the text."""
     joined: str
-    """All stems between single spaces, one at each end too, so that a phrase is a substring."""
+    """The stems of all tokens between single spaces, one at each end too, so that a phrase is a substring."""
     unspaced: str
     """Lower-case text when it holds other scripts; else empty."""
 
@@ -120,8 +122,18 @@ def read(text: str) -> Words:
         text, unspaced = text.lower(), ""
     else:
         text = unspaced = unicodedata.normalize("NFKC", text).lower()
-    stems = list(map(stem, _TOKEN.findall(text)))
-    return Words(tuple(dict.fromkeys(stems)), f" {' '.join(stems)} ", unspaced)
+    tokens = _TOKEN.findall(text)
+    stems = list(map(stem, tokens))
+    return Words(tokens, tuple(dict.fromkeys(stems)), f" {' '.join(stems)} ", unspaced)
+
+
+def as_written(spelt: str, words: Words) -> str:
+    """A word or phrase that a text was found to have, as it first stands there: people know no stems."""
+    at = words.joined.find(f" {spelt} ")
+    if at < 0:  # of a script without spaces
+        return spelt
+    first = words.joined.count(" ", 0, at)
+    return " ".join(words.tokens[first : first + spelt.count(" ") + 1])
 
 
 def canonical(entry: str) -> str:

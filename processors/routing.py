@@ -16,6 +16,8 @@ from processors.features import (
     SKILL_WORDS,
     Lexicon,
     SkillWord,
+    Words,
+    as_written,
     read,
     skill_lexicon,
     skill_of,
@@ -36,6 +38,9 @@ CLEAR_LEAD = 0.3
 """Lead over the second at which the choice counts as clear."""
 CANDIDATES_MAX = 8
 """Candidates told in a decision: the whole of a large registry would make each decision tens of kilobytes."""
+
+_WORDS_TOLD = 4
+"""Words told in the reason of a skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class Index:
         points = skill_points(found)
         features = task_features(task["text"], len(task["items"]), words, points)
         complexity = features.complexity_score
-        skill, skill_reason = self._kind(task, found, points)
+        skill, skill_reason = self._kind(task, words, found, points)
         asked = task["agent_id"]
         if asked is not None and asked not in self.places:
             return _refuse(task["task_id"], skill, complexity, self._unknown(asked))
@@ -144,14 +149,16 @@ class Index:
         room = with_room(self.standing, complexity)
         return Reading(task, skill, skill_reason, features, scores, room, able, matching, mentions)
 
-    def _kind(self, task: TaskSubmitted, found: list[SkillWord], points: Mapping[str, int]) -> tuple[str, str]:
+    def _kind(
+        self, task: TaskSubmitted, words: Words, found: list[SkillWord], points: Mapping[str, int]
+    ) -> tuple[str, str]:
         """The kind of work, and what says so."""
         if task["skill"]:
             return skill_name(task["skill"]), "the task asks for it"
         skill = skill_of(points)
         if skill != GENERAL:
-            words = dict.fromkeys(f"`{word.word}`" for word in found if word.skill == skill)
-            return skill, f"said by {', '.join(list(words)[:4])}"
+            said = list(dict.fromkeys(word.word for word in found if word.skill == skill))[:_WORDS_TOLD]
+            return skill, f"said by {', '.join(f'`{as_written(word, words)}`' for word in said)}"
         like = self._meant(task["text"])
         return (like.skill, like.reason) if like else (GENERAL, "no word says what kind of work it is")
 

@@ -23,6 +23,8 @@ from scorer_service.training import train
 
 ROUTERS = {"hybrid": "wide", "mlp": "mlp", "clusters": "clusters", "knn": "knn", "rules": None}
 """What people call them, and the kind of model each is. The rules know agents, and a table has none."""
+LEARN_MIN = 10
+"""Queries to learn from: with fewer there is nothing left to find out by what a router has not seen."""
 TIMED_MAX, TIMED_S = 500, 5.0
 """Queries that are timed one by one, and for how long at most."""
 WRONG_USAGE = 2
@@ -56,11 +58,15 @@ class Judged:
 def evaluate(learn: Table, test: Table, asked: Asked) -> dict[str, Any]:
     """All figures, for programs. Raises BadTable."""
     test, notes = _comparable(learn, test)
-    kind = ROUTERS[asked.router]
+    kind, queries = ROUTERS[asked.router], len(learn.texts)
+    if kind is not None and 1 < queries < LEARN_MIN:
+        kind = None
+        few = f"{queries} queries are too few to learn a router from, it takes {LEARN_MIN}"
+        notes.append(f"{few}: the best single model is chosen.")
+    elif kind is None:
+        notes.append("rules know agents by their words, and a table has none: they choose the best single model.")
     mean = np.nan_to_num(np.nanmean(learn.scores, 0))
     judged = _best_single(learn, test, mean) if kind is None else _learned(kind, learn, test, asked)
-    if kind is None:
-        notes.append("rules know agents by their words, and a table has none: they choose the best single model.")
     return _figures(test, judged, mean, asked) | {
         "router": asked.router,
         "embedder": asked.embedder,
@@ -315,6 +321,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _meant(gap: float, found: dict[str, Any]) -> str:
+    """What a recovered gap says, which is a share of how much more the better model of the training table earns."""
+    if found["best_single"] <= found["random"]:
+        return (
+            f"which says nothing here: {found['best_single_model']} was the better one to learn from, and is not here"
+        )
+    more = "; above 1: the two models complement each other, so that together they do better than either alone"
+    return f"0.5: chance{more if gap > 1 else ''}"
+
+
 def _spoken(found: dict[str, Any]) -> list[str]:
     low, high = found["gain_ci95"]
     queries = found["queries"]
@@ -335,7 +351,7 @@ def _spoken(found: dict[str, Any]) -> list[str]:
         f"cost       {cost}",
         f"ECE        {found['ece']:.4f} of all probabilities, {found['ece_chosen']:.4f} of those of the chosen",
         f"answered   {curve} (the rest by the best single); abstained {found['abstained']:.1%}",
-        *([] if gap is None else [f"gap        {gap:.3f} of the area is recovered (0.5: chance)"]),
+        *([] if gap is None else [f"gap        {gap:.3f} of the area is recovered ({_meant(gap, found)})"]),
         f"latency    p50 {found['latency_ms_p50']:.2f} ms, p99 {found['latency_ms_p99']:.2f} ms a query",
         *(
             f"{name}: score {one['score']:.4f}, best single {one['best_single']:.4f}, {one['queries']:,} queries"

@@ -69,9 +69,11 @@ def parsed(text: str, now_us: int) -> int | dict[int, int] | datetime:
 
 
 def spoken(ranges: list[SampleRange]) -> str:
-    """`0:0-512, 1:40-498`: partitions with their offsets, those without any left out."""
-    some = (one for one in ranges if one["to_offset"] > one["from_offset"])
-    return ", ".join(f"{one['partition']}:{one['from_offset']}-{one['to_offset']}" for one in some) or "nothing"
+    """`--from 0:0,1:40 --to 0:512,1:498`, as a person types it: partitions without any left out."""
+    some = [one for one in ranges if one["to_offset"] > one["from_offset"]]
+    starts = ",".join(f"{one['partition']}:{one['from_offset']}" for one in some)
+    ends = ",".join(f"{one['partition']}:{one['to_offset']}" for one in some)
+    return f"--from {starts} --to {ends}" if some else "nothing"
 
 
 def count(ranges: list[SampleRange]) -> int:
@@ -97,5 +99,9 @@ def _offsets(settings: Settings, option: str, text: str, bounds: Bounds) -> dict
 
 
 def _there_is(bounds: Bounds) -> str:
-    held = ", ".join(f"{p}:{low}-{high}" for p, (low, high) in sorted(bounds.items()) if high > low)
-    return f"{TOPIC} holds {held} (partition:offsets)." if held else f"{TOPIC} holds none at all yet."
+    held: list[SampleRange] = [
+        {"partition": p, "from_offset": low, "to_offset": high}
+        for p, (low, high) in sorted(bounds.items())
+        if high > low
+    ]
+    return f"{TOPIC} holds {spoken(held)}." if held else f"{TOPIC} holds none at all yet."

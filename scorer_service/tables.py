@@ -42,8 +42,8 @@ def read(path: Path, by: str | None = None) -> Table:
     table = _columns(path, by)
     if not table.num_rows:
         raise BadTable(f"{path} has no rows.")
-    query, queries = _places(table, "query_id")
-    model, models = _places(table, "model")
+    query, queries = _places(path, table, "query_id")
+    model, models = _places(path, table, "model")
     names = np.argsort(np.array(models, dtype=object))
     model = np.argsort(names)[model]
     if len(queries) * len(models) > CELLS_MAX:
@@ -61,7 +61,9 @@ def read(path: Path, by: str | None = None) -> Table:
     texts = _by_query(path, table, "text", query, queries)
     groups = _by_query(path, table, by, query, queries) if by else None
     if groups and len(set(groups)) > GROUPS_MAX:
-        raise BadTable(f"The column {by} has {len(set(groups))} values; figures are made for {GROUPS_MAX} at most.")
+        raise BadTable(
+            f"The column {by} of {path} has {len(set(groups))} values; figures are made for {GROUPS_MAX} at most."
+        )
     return Table(texts, tuple(models[i] for i in names), scores, costs, groups)
 
 
@@ -88,14 +90,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _places(table: pa.Table, name: str) -> tuple[NDArray[np.intp], list[str]]:
+def _places(path: Path, table: pa.Table, name: str) -> tuple[NDArray[np.intp], list[str]]:
     """By row which of the different values it has, and these in the order of their first rows."""
     column = table[name]
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (_is_text(kind) or (name == "query_id" and pa.types.is_integer(kind))):
-        raise BadTable(f"The column {name} is of {kind}; it has to be text.")
+        raise BadTable(f"The column {name} of {path} is of {kind}; it has to be text.")
     if column.null_count:
-        raise BadTable(f"The column {name} is empty in {column.null_count:,} rows; fill them in or leave them out.")
+        first = _first(column.is_null().to_numpy())
+        raise BadTable(
+            f"The column {name} of {path} is empty in {column.null_count:,} rows, first in row {first:,}; fill them in "
+            "or leave them out."
+        )
     encoded = pc.dictionary_encode(column.cast(kind).combine_chunks())
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
@@ -148,7 +154,7 @@ def _refuse_double(
 
 def _by_query(path: Path, table: pa.Table, name: str, query: NDArray[np.intp], queries: Sequence[str]) -> list[str]:
     """What a column says of each query, which must be the same in all of its rows."""
-    value, values = _places(table, name)
+    value, values = _places(path, table, name)
     found = np.full(len(queries), -1)
     found[query[::-1]] = value[::-1]
     wrong = found[query] != value

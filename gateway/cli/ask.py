@@ -37,7 +37,7 @@ def ask(name: str | None, values: tuple[str, ...], form: str | None, as_json: bo
     with Asker(load_settings()) as asker:
         answer = hand_over(asker, question.sql, chosen, file, parameters)
         if question.normal is not None:
-            well = _judge(question, answer or asker.rows_of(question.sql, parameters))
+            well = judged(question, answer or asker.rows_of(question.sql, parameters))
             sys.exit(0 if well else 1)
 
 
@@ -69,7 +69,7 @@ def _parameters(question: Question, values: tuple[str, ...]) -> dict[str, str]:
     return {**question.parameters, **given}
 
 
-def _judge(question: Question, answer: Answer) -> bool:
+def judged(question: Question, answer: Answer) -> bool:
     """Says whether every figure is normal. Where there is no figure, nothing is wrong."""
     figures = [row[0] for row in answer.rows if row[0] is not None]
     if not figures:

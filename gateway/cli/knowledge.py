@@ -58,20 +58,23 @@ def find(words: str, kind: str | None, limit: int, tenant: str | None, as_json: 
         for hit in known.hits:
             print_json(hit._asdict())
         return
+    several = len({hit.tenant_id for hit in known.hits if hit.kind == SOLVED}) > 1
     for hit in known.hits:
-        _tell(hit)
+        _tell(hit, several)
     looked = f"{many(known.notes, 'note')} and {many(known.problems, 'solved problem')}"
     remark(f"Looked through {looked}." if known.hits else f"Nothing like it among {looked}.")
 
 
-def _tell(hit: Hit) -> None:
+def _tell(hit: Hit, several: bool) -> None:
+    """`several`: the problems told are of more than one tenant, who may ask the same in the same words."""
     say(f"{hit.likeness:.2f}  {hit.kind}  {hit.title}", style="bold")
     if hit.kind == SOLVED:
+        whose = f"of {hit.tenant_id}; " if several else ""
         times = f"asked {many(hit.times or 1, 'time')}; " if hit.times != 1 else ""
         quality = "" if hit.quality is None else f", quality {hit.quality:.2f}"
         by = f"{hit.agent_id}{f' with {hit.model}' if hit.model else ''}, {hit.skill or 'no skill'}"
         said = f"feedback {hit.feedback}" if hit.feedback else "nobody judged it"
-        say(f"      {times}by {by}; {said}{quality}; {moment(hit.finished_at or 0)}")
+        say(f"      {whose}{times}by {by}; {said}{quality}; {moment(hit.finished_at or 0)}")
         say(f"      whole: headway task {hit.task_id}")
     else:
         text = hit.text if len(hit.text) <= _PRINTED_CHARS else f"{hit.text[: _PRINTED_CHARS - 1]}…"

@@ -134,6 +134,7 @@ def rollback(name: str | None, reason: str, as_json: bool) -> None:
 
 def _tell_whether_it_holds(settings: Settings) -> None:
     from gateway.asking import Asker  # the warehouse's client: nothing else here needs it
+    from gateway.cli.ask import judged
 
     for name in ("calibration", "task_drift"):
         question = questions()[name]
@@ -147,8 +148,8 @@ def _tell_whether_it_holds(settings: Settings) -> None:
         right = [column for column in answer.columns if column != "feature"]
         cells = ([f"{one:,.4g}" if isinstance(one, float) else one for one in row] for row in answer.rows)
         table(answer.columns, ([one if one is None else str(one) for one in row] for row in cells), right=right)
-        few = "" if any(row[0] is not None for row in answer.rows) else " There is too little yet to say it."
-        remark(f"{question.words} {question.normal} is normal.{few}")
+        remark(question.words)
+        judged(question, answer)
 
 
 def _tell(model: Any, as_json: bool) -> None:

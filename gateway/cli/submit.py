@@ -13,12 +13,12 @@ from gateway.errors import BadInput
 from gateway.history import RESTART_S, Follower, newest_by_key, reach, read
 from gateway.ids import time_of
 from gateway.sending import Sender, now_us
+from gateway.skills import nobody_has
 from gateway.submission import duration_us, task_from, tasks_from_lines
 from gateway.units import duration, moment
 from gateway.watching import Watch
 from infra.settings import Settings, load_settings
 from processors.admission import Limits
-from processors.routing import skill_name
 from schemas.events import TaskSubmitted
 
 
@@ -176,10 +176,10 @@ def _tell_earlier(settings: Settings, tasks: Sequence[TaskSubmitted]) -> None:
 
 
 def _tell_unknown_skill(settings: Settings, skill: str) -> None:
-    definitions = newest_by_key(settings, "agents.registry").values()
-    known = {skill_name(name) for d in definitions if not d["removed"] for name in d["capabilities"]}
-    if skill_name(skill) not in known:
-        remark(f"No agent has the skill {skill}, so a fallback takes it; there are {', '.join(sorted(known))}.")
+    topics = ("agents.registry", "skills.registry")
+    agents, skills = ([d for d in newest_by_key(settings, t).values() if not d["removed"]] for t in topics)
+    if said := nobody_has(skill, agents, skills):
+        remark(said)
 
 
 def _see_earlier(settings: Settings, watch: Watch) -> None:

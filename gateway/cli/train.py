@@ -41,7 +41,7 @@ def train(
 
     \b
     Example: headway train --from 30d --seed 7
-    Example: headway train --from 0:1200,1:900 --to 0:5200,1:4900 --dry-run --json
+    Example: headway train --from 0 --to 5000 --dry-run --json
     """
     if find_spec("scorer_service") is None:
         raise GatewayError("The scorer is not installed here; run `make setup`, or train where it is.")

@@ -73,6 +73,8 @@ def test_settings_do_not_change() -> None:
         ("", {"HEADWAY_BALANCER": "best"}, "balancer = 'best' .* one of weighted_round_robin, round_robin"),
         ("", {"HEADWAY_TENANT_WEIGHTS": "acme"}, "tenant_weights .* acme=3,other=1"),
         ("", {"HEADWAY_TENANT_WEIGHTS": "acme=0"}, "tenant_weights .* above 0"),
+        ("", {"HEADWAY_SIM_SUCCESS": "coder/sql=7"}, r"sim_success .* a share from 0 \(never succeeds\) to 1"),
+        ("", {"HEADWAY_SIM_SUCCESS": "coder/sql=-0.1"}, "sim_success .* from 0"),
         ("", {"HEADWAY_MODEL_PRICES": "claude-x=1"}, "model_prices .* claude-x=1/5"),
         ("", {"HEADWAY_MODEL_PRICES": "claude-x=1/2/3"}, "model_prices .* dollars per million tokens"),
         ("", {"HEADWAY_MODEL_PRICES": "claude-x=-1/5"}, "model_prices .* input/output"),
@@ -107,6 +109,13 @@ def test_weights_are_written_in_two_ways(tmp_path: Path, text: str) -> None:
 )
 def test_prices_are_written_in_three_ways(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
     assert load(tmp_path, toml, **environ).model_prices == {"claude-x": (1.0, 5.0), "y": (0.25, 15.0)}
+
+
+def test_a_simulated_agent_may_be_unable_to_do_something_at_all(tmp_path: Path) -> None:
+    assert load(tmp_path, HEADWAY_SIM_SUCCESS="coder/sql=0, coder/css=1").sim_success == {
+        "coder/sql": 0.0,
+        "coder/css": 1.0,
+    }
 
 
 def test_every_balancer_can_be_set() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.asking import Asker
+from gateway.cli.models import _tell_whether_it_holds
 from infra import warehouse
 from infra.warehouse.questions import questions
 from infra.warehouse.tables import tables
@@ -204,7 +205,9 @@ def test_every_question_and_view_is_in_the_manual():
     assert [name for name in [*questions(), *VIEWS, "task"] if f"`{name}`" not in manual] == []
 
 
-def test_what_the_model_in_use_expected_is_held_against_what_came_and_tasks_against_those_it_learned_from(tmp_path):
+def test_what_the_model_in_use_expected_is_held_against_what_came_and_tasks_against_those_it_learned_from(
+    tmp_path, capsys
+):
     now = int(datetime.now(UTC).timestamp() * 1e6)
 
     def of(number, text, expected, label, **over):
@@ -228,6 +231,10 @@ def test_what_the_model_in_use_expected_is_held_against_what_came_and_tasks_agai
         calibration, drift = (
             asker.rows_of(questions()[name].sql, {"hours": "1"}) for name in ("calibration", "task_drift")
         )
+        _tell_whether_it_holds(settings)
+    said = capsys.readouterr().err.splitlines()
+    assert "NOT normal: apart is 0.25, and <= 0.1 is normal." in said, "`headway models show` says whether it is well"
+    assert "NOT normal: psi of 1 of 4 rows; < 0.25 is normal." in said
     assert [row[1] for row in calibration.rows] == [0.1, 0.8], "bands of the model in use alone"
     assert calibration.rows[0][0] is None, "of few tasks nothing is said"
     assert calibration.rows[1][0] == pytest.approx(0.25) and calibration.rows[1][4] == 200

@@ -1,8 +1,21 @@
 """The words of a task: stems, phrases, and what they say about it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from processors.features import GENERAL, Lexicon, read, skill_lexicon, skill_of, skill_points, stem, task_features
+from processors.features import (
+    GENERAL,
+    Lexicon,
+    as_written,
+    canonical,
+    read,
+    skill_lexicon,
+    skill_of,
+    skill_points,
+    stem,
+    task_features,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +51,28 @@ def test_words_without_spaces_are_found_in_the_order_of_the_text():
     lexicon = Lexicon([("実装", "implement"), ("テスト", "test")])
     assert lexicon.find(read("テストを実装")) == ["test", "implement"]
     assert lexicon.find(read("ﾃｽﾄ")) == ["test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "entry", "told"),
+    [
+        ("Two pages on sheets", "pages", "pages"),
+        ("Working on a Working paper", "work on", "working on"),
+        ("a unit, and two Unit-Tests", "unit test", "unit tests"),
+        ("テストを実装", "実装", "実装"),
+        ("nothing of that", "pages", "pag"),
+    ],
+)
+def test_a_word_is_told_as_it_stands_in_the_text(text, entry, told):
+    assert as_written(canonical(entry), read(text)) == told
+
+
+@given(st.lists(st.sampled_from(["pages", "sheets", "working", "on", "code-review", "C++", "実装"]), min_size=1))
+def test_every_word_that_was_found_is_one_of_the_text(words):
+    text = " ".join(words).lower()
+    lexicon = Lexicon([(entry, canonical(entry)) for entry in ("page", "sheet", "work on", "code review", "実装")])
+    for word in lexicon.find(read(text)):
+        assert as_written(word, read(text)) in text.replace("-", " ")
 
 
 @pytest.mark.parametrize(

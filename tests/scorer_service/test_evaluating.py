@@ -1,6 +1,7 @@
 """`headway route-eval`: what it tells of a router, and what it says to tables that do not fit each other."""
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,33 @@ def test_two_models_have_a_gap_to_recover_and_groups_their_own_figures() -> None
     assert found["cost"] is None
     assert found["by"]["x"]["queries"] == 150
     assert found["by"]["x"]["score"] > found["by"]["x"]["best_single"]
+
+
+@pytest.mark.parametrize("router", ["hybrid", "clusters", "rules"])
+def test_too_few_queries_to_learn_from_are_told_in_a_note_and_in_no_warning(router: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate(world(2, 1), TEST, Asked(router))
+    assert found["score"] == found["best_single"]
+    assert np.isfinite([found["ece"], found["ece_chosen"]]).all()
+    said = "rules know agents" if router == "rules" else "2 queries are too few to learn a router from, it takes 10:"
+    assert [note[: len(said)] for note in found["notes"]] == [said]
+
+
+@pytest.mark.parametrize(("weak", "told"), [((0.0, 0.9), True), ((0.0, 0.2), False)])
+def test_a_gap_above_one_is_explained_where_it_is_told(
+    weak: tuple[float, float], told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"{kind} {i}" for i in range(100) for kind in ("sum of numbers", "love and moon")]
+    scores = np.tile([[0.9, weak[0]], [0.3, weak[1]]], (100, 1))
+    learn = written(Table(texts, ("dear", "good"), scores, None), tmp_path / "learn.parquet")
+    turned = written(Table(texts, ("dear", "good"), scores[:, ::-1], None), tmp_path / "turned.parquet")
+    assert main([f"--train={learn}", f"--test={learn}", "--router=clusters"]) == 0
+    said = capsys.readouterr().out
+    assert "is recovered (0.5: chance" in said
+    assert ("above 1: the two models complement each other" in said) is told
+    assert main([f"--train={learn}", f"--test={turned}", "--router=rules"]) == 0
+    assert "which says nothing here: dear was the better one to learn from" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,30 @@ BOUNDS = {0: (10, 50), 1: (0, 20), 2: (5, 5)}
 
 
 def test_what_is_deleted_already_is_an_error_that_says_what_there_is() -> None:
-    with pytest.raises(BadRange, match=r"begins at offset 10: what was before is deleted .* 0:10-50, 1:0-20"):
+    with pytest.raises(
+        BadRange, match=r"begins at offset 10: what was before is deleted .* holds --from 0:10,1:0 --to 0:50,1:20"
+    ):
         checked({0: 9, 1: 0, 2: 5}, {0: 50}, BOUNDS)
 
 
 def test_partitions_that_are_not_named_and_ends_beyond_the_end_are_cut() -> None:
     ranges = checked({0: 12}, {0: 900, 1: 20, 2: 5}, BOUNDS)
-    assert spoken(ranges) == "0:12-50"
+    assert spoken(ranges) == "--from 0:12 --to 0:50"
     assert count(ranges) == 38
     assert [one["partition"] for one in ranges] == [0, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=4))
+def test_a_range_is_told_as_it_is_typed(ends: list[tuple[int, int]]) -> None:
+    bounds = {place: (min(pair), max(pair)) for place, pair in enumerate(ends)}
+    told = spoken(ranges := checked({p: low for p, (low, _) in bounds.items()}, {}, bounds))
+    if count(ranges) == 0:
+        assert told == "nothing"
+        return
+    _, since, _, until = told.split()
+    starts, stops = parsed(since, NOW), parsed(until, NOW)
+    assert isinstance(starts, dict) and isinstance(stops, dict)
+    assert count(checked(starts, stops, bounds)) == count(ranges)
 
 
 @given(

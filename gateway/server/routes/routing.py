@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway import deciding
+from gateway.deciding import NAME
 from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.problems import Problem
@@ -13,17 +14,14 @@ from infra.settings import Settings
 from processors.admission import Limits
 from schemas.events import TaskSubmitted
 
-NAME = "route"
-"""Task and session: the same each time, so that the same is drawn each time."""
-
 
 async def route(call: Call) -> Reply:
     services, given = call.services, call.given
     if not (given["text"] or "").strip():
         raise Problem(400, "Say in text what is to be done, as in GET /api/route?text=Review+this+code.")
     limits = Limits(services.settings.text_bytes_max, services.settings.items_max)
-    asked = {name: given[name] for name in ("text", "skill", "priority")}
-    task = task_from({**asked, "task_id": NAME, "session_id": NAME}, now_us(), limits=limits)
+    asked = {name: given[name] for name in ("text", "skill", "priority", "agent_id", "model", "task_id", "session_id")}
+    task = task_from(asked, now_us(), limits=limits)
     known = services.registry
     registries = deciding.Registries(known.agents, dict(known.pools), known.skills, known.models, known.experiments)
     told = await services.slow(_decide, services.settings, registries, task)
@@ -93,11 +91,15 @@ ROUTES = [
         answer=_answer(),
         example=_example,
         doc="Decides as the router does: by the rules, by the learned model in use, by queues and costs. Nothing is "
-        "handed in. What is left to chance is drawn the same each time.",
+        "handed in. What is left to chance is drawn by task and session, which are the same when nobody names them.",
         parameters=[
             Parameter("text", "query", text("What is to be done.", minLength=1, maxLength=65_536), "Review this code"),
             Parameter("skill", "query", text("Kind of work asked for.", maxLength=200), "code_review"),
             Parameter("priority", "query", whole("1 (first) to 10 (last).", minimum=1, maximum=10, default=5)),
+            Parameter("agent_id", "query", text("Agent asked for by name.", maxLength=200), "code-reviewer"),
+            Parameter("model", "query", text("Model asked for.", maxLength=200), "claude-opus-5-5"),
+            Parameter("task_id", "query", text("What is left to chance is drawn by it.", maxLength=200, default=NAME)),
+            Parameter("session_id", "query", text("Its experiments decide.", maxLength=200, default=NAME)),
         ],
         errors=(400,),
     ),

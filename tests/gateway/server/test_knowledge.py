@@ -228,10 +228,17 @@ def test_the_commands_keep_notes_and_find_what_was_solved(gateway: Gateway, admi
     said = call(*asked)
     assert f"headway task {tenant}-1" in said and f"headway knowledge show {note}" in said
     assert "asked 2 times" in said and "nobody judged it" in said
-    assert "\x1b" not in said
+    assert "\x1b" not in said and f"of {tenant}" not in said
+    other = f"other-{tenant}"
+    same = (f"Pay the invoice of {tenant}", f"Pay the invoice of {tenant}")
+    learn(gateway, *(sample(f"{who}-x", text, tenant_id=who) for who, text in zip((tenant, other), same, strict=True)))
+    said = call("find", same[0], "--kind", SOLVED, "--limit", "50")
+    assert f"of {tenant}; by" in said and f"of {other}; by" in said, "of several tenants each is told"
     assert "Nothing like it" in call("find", "zebra stripes", "--tenant", tenant, "--kind", SOLVED)
     assert "Say what you are about to do" in call("find", " ", code=2)
     assert call("remove", note) == f"{note} is taken out.\n"
     assert "`headway knowledge list` lists them" in call("show", note, code=1)
-    assert "`headway knowledge publish`" in call("remove", "tell-the-task-what-done-means", code=1)
+    assert "`headway knowledge edit tell-the-task-what-done-means`" in call(
+        "remove", "tell-the-task-what-done-means", code=1
+    )
     assert call("publish") == "Nothing has changed.\n"

@@ -1,9 +1,15 @@
 """`GET /api/route` on a broker: the router's own decision about a text, with nothing handed in."""
 
-import pytest
+import json
+from typing import Any
 
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import headway
 from infra import definitions, kafka
 from infra.definitions import AGENT, SKILL
+from infra.settings import as_env
 from tests.gateway.server.test_api import as_declared
 from tests.support.gateway import Caller, Gateway
 from tests.support.waiting import until
@@ -60,6 +66,61 @@ def test_what_makes_no_sense_is_refused_in_words(caller: Caller, query: str, sai
     answer = caller.call("GET", f"/api/route{query}")
     assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
     assert said in answer.body["detail"]
+
+
+TEXT = "Review this pull request for bugs"
+
+
+def routed(gateway: Gateway, *words: str, text: str = TEXT, **over: str) -> Result:
+    """`headway route` in a shell whose settings are not those of the line."""
+    env = as_env(gateway.services.settings) | {"HEADWAY_EXPLORE": "0.4"} | over
+    done = CliRunner().invoke(headway, ["route", text, *words], env=env)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def exploration(told: Any) -> str:
+    """What a decision says of it, which a setting rules."""
+    return next(str(step["reason"]) for step in told["steps"] if step["step"] == "exploration")
+
+
+def at(gateway: Gateway, token: str) -> dict[str, str]:
+    return {"HEADWAY_GATEWAY_URL": f"http://127.0.0.1:{gateway.port}", "HEADWAY_GATEWAY_TOKEN": token}
+
+
+def test_the_command_tells_what_the_gateway_tells_whatever_the_settings_of_the_shell(
+    gateway: Gateway, caller: Caller
+) -> None:
+    there = at(gateway, gateway.token("acme", "viewer"))
+    told = routed(gateway, "--json", **there)
+    asked = caller.get("/api/route?text=Review+this+pull+request+for+bugs")
+    assert json.loads(told.stdout) == asked and not told.stderr
+    assert exploration(asked) == "5% of the tasks of this kind try another agent"
+    words = ("--agent", "doc-writer", "--id", "t-1", "--session", "s-1", "--model", "claude-haiku-5-5")
+    named = json.loads(routed(gateway, *words, "--json", **there).stdout)
+    assert (named["agent_id"], named["model"]) == ("doc-writer", "claude-haiku-5-5")
+    assert "code-reviewer\n" in routed(gateway, **there).stdout
+    unknown = "No agent has the skill nosuch, so a fallback takes it; there are code_"
+    assert unknown in routed(gateway, "--skill", "nosuch", **there).stderr
+    assert not routed(gateway, "--skill", "code-review", "--json", **there).stderr
+
+
+@pytest.mark.parametrize("why", ["no gateway", "a bad token", "items", "a long text"])
+def test_where_the_gateway_does_not_answer_the_command_says_that_the_settings_of_the_shell_decide(
+    gateway: Gateway, caller: Caller, why: str
+) -> None:
+    token = "hw_secret" if why == "a bad token" else gateway.token("acme", "viewer")
+    over = {} if why == "no gateway" else at(gateway, token)
+    more, text = ["--item", "one"] if why == "items" else [], TEXT * 300 if why == "a long text" else TEXT
+    told = routed(gateway, "--json", *more, text=text, **over)
+    assert told.stderr.startswith("This is decided with the settings of this shell") and token not in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    if why != "items":
+        assert exploration(json.loads(told.stdout)) == "40% of the tasks of this kind try another agent"
+
+
+def test_a_skill_that_nobody_has_is_remarked_without_a_gateway_too(gateway: Gateway, caller: Caller) -> None:
+    assert "No agent has the skill nosuch, so a fallback" in routed(gateway, "--skill", "nosuch").stderr
 
 
 def test_nobody_asks_without_a_token(gateway: Gateway) -> None:
