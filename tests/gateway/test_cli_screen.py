@@ -377,3 +377,11 @@ def test_a_bar_has_its_width(share: float | None, width: int) -> None:
 
 def test_wide_characters_do_not_break_the_columns() -> None:
     assert fitted(Text("日本語のタスク"), 6).cell_len == 6
+
+
+def test_a_removed_agent_goes_from_the_board_once_nothing_of_it_is_left() -> None:
+    seen = seen_of([snapshot(pools=[pool("writer"), pool("lawyer", waiting=1)])])
+    for waiting, shown in ((1, {"writer", "lawyer"}), (0, {"writer"})):
+        gone = pool("lawyer", waiting=waiting, running=0, removed=True)
+        seen.see(Message("pool", None, gone, NOW_US, None, None), NOW_US)
+        assert set(seen.pools) == shown

@@ -97,7 +97,7 @@ class Seen:
         if message.event == "board":
             self.board, self.skew_us = message.data, message.timestamp - now_us
         elif message.event == "pool":
-            self.pools[message.data["pool"]] = message.data
+            self._take_pool(message.data)
         elif message.event == "snapshot":
             self._snapshot(message.data)
         elif message.event == "gap":
@@ -139,7 +139,7 @@ class Seen:
         if data.get("board"):
             self.board = data["board"]
         for pool in data.get("pools", ()):
-            self.pools[pool["pool"]] = pool
+            self._take_pool(pool)
         for row in reversed(data.get("tasks", ())):
             task = _task_of(row, row["changed_at"])
             if task.finished_at is None:
@@ -148,6 +148,13 @@ class Seen:
             else:
                 self._end(task)
         self._bound()
+
+    def _take_pool(self, pool: dict[str, Any]) -> None:
+        """One of a removed agent is over when it holds nothing any more."""
+        if pool.get("removed") and not pool["waiting"] and not pool["running"]:
+            self.pools.pop(pool["pool"], None)
+        else:
+            self.pools[pool["pool"]] = pool
 
     def _change(self, message: Message) -> None:
         data = message.data
