@@ -106,7 +106,7 @@ def steps(view: View, model: Chosen, rate: Rate | None = None, drawn: Drawn | No
     if drawn is not None and rate is not None:
         others = set(np.flatnonzero(drawn.tries).tolist()) - set(drawn.equals)
         alone = rate.value > 0 and not drawn.tried and not others
-        why = "no other agent is good enough to be tried" if alone else rate.reason
+        why = f"{rate.reason}, but no other is good enough here" if alone else rate.reason
         found.append(step("exploration", "tried" if drawn.tried else "no", why))
         who = f"{view.scorer} was" if view.learned_wins else "the rules were"
         by = f"{who} more confident" if view.best is not None else "the rules alone chose"

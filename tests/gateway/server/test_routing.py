@@ -95,7 +95,7 @@ def test_the_command_tells_what_the_gateway_tells_whatever_the_settings_of_the_s
     told = routed(gateway, "--json", **there)
     asked = caller.get("/api/route?text=Review+this+pull+request+for+bugs")
     assert json.loads(told.stdout) == asked and not told.stderr
-    assert exploration(asked) == "5% of the tasks of this kind try another agent"
+    assert exploration(asked).startswith("5% of the tasks of this kind")
     words = ("--agent", "doc-writer", "--id", "t-1", "--session", "s-1", "--model", "claude-haiku-5-5")
     named = json.loads(routed(gateway, *words, "--json", **there).stdout)
     assert (named["agent_id"], named["model"]) == ("doc-writer", "claude-haiku-5-5")
@@ -116,7 +116,7 @@ def test_where_the_gateway_does_not_answer_the_command_says_that_the_settings_of
     assert told.stderr.startswith("This is decided with the settings of this shell") and token not in told.stderr
     assert len(told.stderr.splitlines()) == 1
     if why != "items":
-        assert exploration(json.loads(told.stdout)) == "40% of the tasks of this kind try another agent"
+        assert exploration(json.loads(told.stdout)).startswith("40% of the tasks of this kind")
 
 
 def test_a_skill_that_nobody_has_is_remarked_without_a_gateway_too(gateway: Gateway, caller: Caller) -> None:
