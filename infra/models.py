@@ -6,14 +6,13 @@ Weights are safetensors: names, shapes and numbers, nothing that could run. What
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
 
-from infra import kafka
+from infra import changing, kafka
+from infra.changing import Record
 from infra.settings import Settings
 from schemas.codec import MESSAGE_BYTES_MAX, BadMessage, decode_as, encode
 from schemas.events import RoutingModel
@@ -36,14 +35,6 @@ KEPT = 20
 _NOTES = "headway"
 """The one entry of the file's own notes, for several stand in it in an order left to chance, and the hash with it."""
 _WRITER = "headway-models"
-"""Transactional id of whoever changes models. A second one fences the first, which then reads and decides anew."""
-_TRIES = 5
-_FENCED = (
-    KafkaError._FENCED,
-    KafkaError.PRODUCER_FENCED,
-    KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.CONCURRENT_TRANSACTIONS,
-)
 
 log = structlog.get_logger()
 
@@ -254,33 +245,15 @@ def change(
 ) -> Sequence[RoutingModel]:
     """Writes, all or none, what `make` makes of all that is known; it may raise, and may be called again when another
     was faster."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return _change(settings, make)
-        except KafkaException as error:
-            if error.args[0].code() not in _FENCED or not left:
-                raise kafka.KafkaTrouble(f"the models could not be changed: {error.args[0].str()}") from error
-            time.sleep(0.1)
-    raise AssertionError("unreachable")
 
+    def records() -> tuple[Sequence[RoutingModel], list[Record]]:
+        known = all_models(settings)
+        made = make(known)
+        written = [Record(TOPIC, model["name"], _value(model)) for model in made]
+        gone = overdue(known | {model["name"]: model for model in made}) if made else []
+        return made, [*written, *(Record(TOPIC, name, None) for name in gone)]
 
-def _change(
-    settings: Settings, make: Callable[[dict[str, RoutingModel]], Sequence[RoutingModel]]
-) -> Sequence[RoutingModel]:
-    writer = kafka.producer(settings, transactional_id=_WRITER, transaction_timeout_ms=10_000)
-    writer.init_transactions(kafka.ANSWER_S)
-    known = all_models(settings)
-    made = make(known)
-    values = {model["name"]: _value(model) for model in made}
-    if not values:
-        return made
-    writer.begin_transaction()
-    for name, value in values.items():
-        writer.produce(TOPIC, value, name.encode())
-    for name in overdue(known | {model["name"]: model for model in made}):
-        writer.produce(TOPIC, None, name.encode())
-    writer.commit_transaction(kafka.ANSWER_S)
-    return made
+    return changing.change(settings, _WRITER, "the models", records)
 
 
 def _value(model: RoutingModel) -> bytes:

@@ -31,6 +31,16 @@ SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
 MODELS = models.TOPIC
+_SHOWN = {
+    AGENTS: "agents",
+    EXPERIMENTS: "experiments",
+    SKILLS: "skills",
+    NOTES: "notes",
+    RULES: "rules",
+    ALERTS: "alerts",
+    MODELS: "models",
+}
+"""Where the registry shows what stands on a topic; the states of pools come too often for that."""
 _FORMS: dict[str, Form[Any]] = {
     "AgentDefinition": agent_file.FORM,
     "SkillDefinition": skill_file.FORM,
@@ -112,10 +122,8 @@ class Registry:
         self._settings = settings
         self._topics = topics
         self._on_change = on_change
-        self._definitions: dict[str, AgentDefinition] = {}
-        self._skills: dict[str, SkillDefinition] = {}
-        self._notes: dict[str, NoteDefinition] = {}
-        self._rules: dict[str, AlertRule] = {}
+        self._records: dict[str, dict[str, Any]] = {}
+        """By topic: the newest of each key, also of what is taken out."""
         self._ready = Event()
         self._stopping = Event()
         self._thread = Thread(target=self._follow, name="registry", daemon=True)
@@ -164,34 +172,18 @@ class Registry:
                 raise KafkaException(error)
 
     def _take(self, message: Message) -> None:
-        if message.topic() == POOLS:
+        topic = message.topic()
+        if topic == POOLS:
             _apply(message, "PoolStatus", self.pools)
-        elif message.topic() == EXPERIMENTS:
-            experiments = dict(self.experiments)
-            _apply(message, "Experiment", experiments)
-            self.experiments = experiments
-        elif message.topic() == MODELS:
-            known = dict(self.models)
-            _apply(message, "RoutingModel", known)
-            self.models = known
-        elif message.topic() == ALERTS:
-            alerts = dict(self.alerts)
-            _apply(message, "Alert", alerts)
-            self.alerts = alerts
-        elif message.topic() == RULES:
-            _apply(message, "AlertRule", self._rules)
-            self.rules = {name: rule for name, rule in self._rules.items() if not rule["removed"]}
-        elif message.topic() == SKILLS:
-            if _apply(message, "SkillDefinition", self._skills):
-                self.skills = {name: skill for name, skill in self._skills.items() if not skill["removed"]}
-                self.version += 1
-        elif message.topic() == NOTES:
-            if _apply(message, "NoteDefinition", self._notes):
-                self.notes = {name: note for name, note in self._notes.items() if not note["removed"]}
-        elif _apply(message, "AgentDefinition", self._definitions):
-            self.agents = {i: agent for i, agent in self._definitions.items() if not agent["removed"]}
-            self.removed = frozenset(self._definitions.keys() - self.agents.keys())
-            self.version += 1
+            return
+        known = self._records.setdefault(topic, {})
+        if not _apply(message, TOPICS[topic].events[0], known):
+            return
+        # A new dict, so that whoever holds the one before can tell a change, and nothing changes under them.
+        setattr(self, _SHOWN[topic], {key: one for key, one in known.items() if not one.get("removed", False)})
+        self.version += topic in (AGENTS, SKILLS)
+        if topic == AGENTS:
+            self.removed = frozenset(known.keys() - self.agents.keys())
             self._on_change(_key(message))
 
 

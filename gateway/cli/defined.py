@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway import defining
-from gateway.cli.output import print_json, remark, say
+from gateway.cli.output import json_option, print_json, remark, say
 from gateway.errors import BadInput, GatewayError
 from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
@@ -160,6 +160,62 @@ def publish(kind: Kind[Any]) -> None:
             say(f"{what}: {', '.join(names)}")
     if not published.changed and not published.removed:
         say("Nothing has changed.")
+
+
+def keeping(group: click.Group, kind: Kind[Any], mine: str, shipped: str) -> None:
+    """Gives a group the commands `add`, `edit`, `remove` and `publish`, which are the same for every kind. For their
+    examples: `mine`, a name that somebody may give, and that of one that is `shipped`."""
+    what, own = kind.form.what, f"headway {kind.commands}"
+    name_argument = click.argument("name")
+
+    @group.command(
+        "add",
+        help=f"""Define {defining.an(what)}, in your editor or by a file. It counts within seconds.
+
+        Example: {own} add {mine} --file {mine}.md""",
+    )
+    @name_argument
+    @file_option
+    @json_option
+    def _add(name: str, file: str | None, as_json: bool) -> None:
+        add(kind, name, file, None, as_json)
+
+    @group.command(
+        "edit",
+        help=f"""Change a {what}, in your editor or by a file. One that is shipped is kept as a copy
+        of yours.
+
+        Example: {own} edit {shipped}""",
+    )
+    @name_argument
+    @file_option
+    @json_option
+    def _edit(name: str, file: str | None, as_json: bool) -> None:
+        edit(kind, name, file, as_json)
+
+    @group.command(
+        "remove",
+        help=f"""Take out a {what} that was made here; where it stood in for one that is shipped,
+        that one is there again.
+
+        Example: {own} remove {mine}""",
+    )
+    @name_argument
+    def _remove(name: str) -> None:
+        settings = load_settings()
+        reach(settings)
+        gone = defining.remove(kind, settings, one_of(kind, settings, name))
+        say(f"{name} is taken out." if gone else f"{name} is as it is shipped again.")
+
+    @group.command(
+        "publish",
+        help=f"""Bring the topic in line with the files of {kind.plural} at once; a line that runs
+        does so by itself within seconds.
+
+        Example: {own} publish""",
+    )
+    def _publish() -> None:
+        publish(kind)
 
 
 def tell_problems(settings: Settings) -> None:

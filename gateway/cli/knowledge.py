@@ -2,7 +2,6 @@
 
 import click
 
-from gateway import defining
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.errors import BadInput
@@ -128,47 +127,4 @@ def show(name: str, as_json: bool) -> None:
     say("\n" + note["text"])
 
 
-@knowledge.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def add(name: str, file: str | None, as_json: bool) -> None:
-    """Write a note, in your editor or by a file. It is found within seconds.
-
-    Example: headway knowledge add retry-budget --file retry-budget.md
-    """
-    defined.add(NOTE, name, file, None, as_json)
-
-
-@knowledge.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def edit(name: str, file: str | None, as_json: bool) -> None:
-    """Change a note, in your editor or by a file. One that is shipped is kept as a copy of yours.
-
-    Example: headway knowledge edit retry-budget
-    """
-    defined.edit(NOTE, name, file, as_json)
-
-
-@knowledge.command()
-@click.argument("name")
-def remove(name: str) -> None:
-    """Take out a note that was made here; where it stood in for one that is shipped, that one is there again.
-
-    Example: headway knowledge remove retry-budget
-    """
-    settings = load_settings()
-    reach(settings)
-    gone = defining.remove(NOTE, settings, defined.one_of(NOTE, settings, name))
-    say(f"{name} is taken out." if gone else f"{name} is as it is shipped again.")
-
-
-@knowledge.command()
-def publish() -> None:
-    """Bring the topic in line with the notes' files at once; a line that runs does so by itself within seconds.
-
-    Example: headway knowledge publish
-    """
-    defined.publish(NOTE)
+defined.keeping(knowledge, NOTE, "retry-budget", "tell-the-task-what-done-means")

@@ -2,9 +2,8 @@
 
 import click
 
-from gateway import defining
 from gateway.cli import defined
-from gateway.cli.output import json_option, print_json, say, table
+from gateway.cli.output import json_option, print_json, table
 from gateway.history import reach
 from gateway.skills import SkillRow, skill_rows
 from gateway.units import moment
@@ -90,50 +89,7 @@ def show(name: str, as_json: bool) -> None:
     table(["", ""], ([key, value or None] for key, value in facts.items()), fold=True)
 
 
-@skills.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def add(name: str, file: str | None, as_json: bool) -> None:
-    """Define a skill, in your editor or by a file. It counts within seconds.
-
-    Example: headway skills add contract_check --file contract_check.md
-    """
-    defined.add(SKILL, name, file, None, as_json)
-
-
-@skills.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def edit(name: str, file: str | None, as_json: bool) -> None:
-    """Change a skill, in your editor or by a file. One that is shipped is kept as a copy of yours.
-
-    Example: headway skills edit code_review
-    """
-    defined.edit(SKILL, name, file, as_json)
-
-
-@skills.command()
-@click.argument("name")
-def remove(name: str) -> None:
-    """Take out a skill that was made here; where it stood in for one that is shipped, that one works again.
-
-    Example: headway skills remove contract_check
-    """
-    settings = load_settings()
-    reach(settings)
-    gone = defining.remove(SKILL, settings, defined.one_of(SKILL, settings, name))
-    say(f"{name} is taken out." if gone else f"{name} is as it is shipped again.")
-
-
-@skills.command()
-def publish() -> None:
-    """Bring the registry in line with the skills' files at once; a line that runs does so by itself within seconds.
-
-    Example: headway skills publish
-    """
-    defined.publish(SKILL)
+defined.keeping(skills, SKILL, "contract_check", "code_review")
 
 
 def _rows(settings: Settings) -> list[SkillRow]:

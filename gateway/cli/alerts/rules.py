@@ -2,7 +2,6 @@
 
 import click
 
-from gateway import defining
 from gateway.alerts import limit_of
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, say, table
@@ -82,50 +81,7 @@ def show(name: str, as_json: bool) -> None:
         say(rule["advice"])
 
 
-@rules.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def add(name: str, file: str | None, as_json: bool) -> None:
-    """Define a rule, in your editor or by a file. It counts within seconds.
-
-    Example: headway alerts rules add slow-reviews --file slow-reviews.md
-    """
-    defined.add(RULE, name, file, None, as_json)
-
-
-@rules.command()
-@click.argument("name")
-@defined.file_option
-@json_option
-def edit(name: str, file: str | None, as_json: bool) -> None:
-    """Change a rule, in your editor or by a file. One that is shipped is kept as a copy of yours.
-
-    Example: headway alerts rules edit errors
-    """
-    defined.edit(RULE, name, file, as_json)
-
-
-@rules.command()
-@click.argument("name")
-def remove(name: str) -> None:
-    """Take out a rule that was made here; where it stood in for one that is shipped, that one works again.
-
-    Example: headway alerts rules remove slow-reviews
-    """
-    settings = load_settings()
-    reach(settings)
-    gone = defining.remove(RULE, settings, defined.one_of(RULE, settings, name))
-    say(f"{name} is taken out." if gone else f"{name} is as it is shipped again.")
-
-
-@rules.command()
-def publish() -> None:
-    """Bring the rules in line with their files at once; a line that runs does so by itself within seconds.
-
-    Example: headway alerts rules publish
-    """
-    defined.publish(RULE)
+defined.keeping(rules, RULE, "slow-reviews", "errors")
 
 
 def _holds(rule: AlertRule) -> str:
