@@ -3,7 +3,7 @@
 Whatever comes twice after a restart comes to a new one of these, so nothing is counted twice.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -44,6 +44,9 @@ class Observed:
         self._instances: dict[str, Heard] = {}
         self._named: dict[tuple[str, str], set[str]] = {}
         """By host and pool: the instances that it named last."""
+        self._counted_at = -1
+        self._counts: dict[str, tuple[int, int]] = {}
+        """By subject, as of `_counted_at`: instances that answer, and that did lately."""
         self._windows: dict[int, OrderedDict[str, Window]] = {}
         """By length, then by subject."""
 
@@ -125,9 +128,15 @@ class Observed:
 
     def instances(self, subject: str, now: int) -> tuple[int, int]:
         """How many answer, and how many did lately and do no more."""
+        if now != self._counted_at:  # once a look, however many rules and pools ask
+            self._counted_at, self._counts = now, self._count(now)
+        return self._counts.get(subject, (0, 0))
+
+    def _count(self, now: int) -> dict[str, tuple[int, int]]:
         for name in [n for n, heard in self._instances.items() if now - heard.at > KNOWN_US]:
             heard = self._instances.pop(name)
             self._named.pop((heard.host_id, heard.pool), None)
-        of_it = [h for h in self._instances.values() if subject in (LINE, POOL + h.pool)]
-        alive = sum(now - heard.at <= self._lease_us for heard in of_it)
-        return alive, len(of_it) - alive
+        alive, silent = Counter[str](), Counter[str]()
+        for heard in self._instances.values():
+            (alive if now - heard.at <= self._lease_us else silent).update((LINE, POOL + heard.pool))
+        return {subject: (alive[subject], silent[subject]) for subject in alive | silent}
