@@ -1,7 +1,7 @@
 """One training from beginning to end: a range of samples, several kinds of models, the gate, the event."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from processors.learning.drift import Reference
 from processors.learning.learned import INPUTS
 from processors.learning.model import FEATURES, BadModel, Labelled, Model, Tasks
 from schemas.codec import BadMessage
-from schemas.events import AgentDefinition, ModelStatus, RoutingModel
+from schemas.events import AgentDefinition, ModelStatus, RoutingModel, SampleRange
 from scorer_service import dataset, gate, ranges
 from scorer_service.dataset import Dataset
 
@@ -87,6 +87,16 @@ class Tried:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Made:
+    """What came of one range."""
+
+    data: Dataset
+    best: Tried
+    tried: list[Tried]
+    finding: gate.Finding
+
+
 def run(settings: Settings, asked: Asked, trainer: Trainer) -> dict[str, Any]:
     """What happened, for programs. Raises BadRange, NothingToLearn, KafkaTrouble."""
     began = time.monotonic()
@@ -95,17 +105,35 @@ def run(settings: Settings, asked: Asked, trainer: Trainer) -> dict[str, Any]:
     agents: dict[str, AgentDefinition] = {
         name: agent for name, agent in registry.newest(settings, registry.AGENTS).items() if not agent["removed"]
     }
-    data = dataset.load(settings, chosen, agents, embedder)
-    _check_enough(settings, data)
-    kinds = asked.kinds or trainer.kinds
-    best, tried = compared(data, trainer, kinds, asked.seed, embedder.name)
     known = models.all_models(settings)
-    finding = judged(data, best, known, trainer, embedder.name, settings.gate_certainty)
-    model = event_of(best, finding, data, asked, embedder.name)
+
+    def make(some: list[SampleRange]) -> Made:
+        data = dataset.load(settings, some, agents, embedder)
+        _check_enough(settings, data)
+        best, tried = compared(data, trainer, asked.kinds or trainer.kinds, asked.seed, embedder.name)
+        return Made(data, best, tried, judged(data, best, known, trainer, embedder.name, settings.gate_certainty))
+
+    made = make(chosen)
+    if asked.since is None and asked.until is None:
+        made = of_what_holds(make, chosen, made)
+    model = event_of(made.best, made.finding, made.data, asked, embedder.name)
     if not asked.dry_run:
         used = models.champion(known)
         model = publish(settings, model, used["name"] if used else None)
-    return _told(model, data, tried, asked.dry_run, time.monotonic() - began)
+    return _told(model, made.data, made.tried, asked.dry_run, time.monotonic() - began)
+
+
+def of_what_holds(make: Callable[[list[SampleRange]], Made], chosen: list[SampleRange], made: Made) -> Made:
+    """Where agents have changed since the beginning of the range: what the newer half of it makes, and so on, as far as
+    there are enough samples."""
+    while made.finding.changed:
+        chosen = ranges.newer_half(chosen)
+        try:
+            made = make(chosen)
+        except NothingToLearn:
+            break
+        log.info("agents have changed, trained on newer samples alone", samples=len(made.data))
+    return made
 
 
 def _check_enough(settings: Settings, data: Dataset) -> None:

@@ -34,7 +34,7 @@ ECE_MAX = 0.05
 """Beyond what chance makes of as many decisions."""
 BINS = 10
 LATE_SHARE = 0.2
-"""Share of the held-out decisions that count as newest."""
+"""Share of the held-out decisions that count as newest, and how many do at least."""
 LATE_MIN = 50
 LATE_ERROR_MAX = 0.1
 """As ECE_MAX, of so few."""
@@ -76,6 +76,8 @@ class Scores:
 @dataclass
 class Finding:
     passed: bool = True
+    changed: bool = False
+    """Whether agents do otherwise of late than most of the samples say."""
     said: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -167,13 +169,14 @@ def _means(found: Finding, chosen: Floats, label: Floats) -> None:
 
 
 def _holds_of_late(found: Finding, ended: Floats, chosen: Floats, label: Floats) -> None:
-    newest = np.argsort(ended, kind="stable")[-int(LATE_SHARE * len(ended)) :]
-    if len(newest) < LATE_MIN:
+    if len(ended) < 2 * LATE_MIN:
         return
+    newest = np.argsort(ended, kind="stable")[-max(LATE_MIN, int(LATE_SHARE * len(ended))) :]
     error, chance = ece(chosen[newest], label[newest])
     found.metrics["ece_late"] = error
+    found.changed = error - chance > LATE_ERROR_MAX
     found.expect(
-        error - chance <= LATE_ERROR_MAX,
+        not found.changed,
         "",
         f"It does not hold of late: of the newest {len(newest):,} decisions it expected {_mean(chosen[newest]):.0%} to "
         f"succeed, and {_mean(label[newest]):.0%} did. Agents have changed: train on what came since then alone, "

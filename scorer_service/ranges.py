@@ -68,6 +68,11 @@ def parsed(text: str, now_us: int) -> int | dict[int, int] | datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def newer_half(ranges: list[SampleRange]) -> list[SampleRange]:
+    """The newer half of each partition's: samples are spread over these evenly, by the hash of their task."""
+    return [{**one, "from_offset": one["to_offset"] - (one["to_offset"] - one["from_offset"]) // 2} for one in ranges]
+
+
 def spoken(ranges: list[SampleRange]) -> str:
     """`--from 0:0,1:40 --to 0:512,1:498`, as a person types it: partitions without any left out."""
     some = [one for one in ranges if one["to_offset"] > one["from_offset"]]

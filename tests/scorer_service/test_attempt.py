@@ -8,9 +8,9 @@ from infra.settings import Settings
 from processors.learning.drift import Reference
 from processors.learning.learned import INPUTS
 from processors.learning.model import FEATURES
-from schemas.events import RoutingModel
+from schemas.events import RoutingModel, SampleRange
 from scorer_service import attempt
-from scorer_service.attempt import Asked, compared, event_of, judged
+from scorer_service.attempt import Asked, Made, NothingToLearn, compared, event_of, judged, of_what_holds
 from scorer_service.dataset import Dataset, gathered
 from scorer_service.service import is_due, newest
 from tests.support.learning import AGENTS, Tables, Words, history, model, records
@@ -58,6 +58,36 @@ def test_a_model_in_use_is_compared_where_it_can_be_asked(data: Dataset) -> None
     assert trained(data, {"used": used})["metrics"]["over_champion"] == pytest.approx(0)
     for over in ({"embedder": "other/1"}, {"weights": b"\x80\x04K\x01."}, {"features": "features/0"}):
         assert "over_champion" not in trained(data, {"used": used | over})["metrics"]  # type: ignore[dict-item]
+
+
+def test_after_agents_changed_it_is_learned_from_what_came_since() -> None:
+    """The whole does not hold of late, nor does its newer half; the half of that, which is of the new times, does."""
+    before = history(4000, seed=1, finished_at=1)
+    since = [
+        one | {"task_id": f"n{one['task_id']}", "label": 1 - one["label"], "finished_at": 2 + n}
+        for n, one in enumerate(history(2000, seed=2))
+    ]
+    samples, asked = [*before, *since], []
+
+    def make(some: list[SampleRange]) -> Made:
+        asked.append((some[0]["from_offset"], some[0]["to_offset"]))
+        data = gathered(records(samples[slice(*asked[-1])]), [], AGENTS, Words())
+        if len(data) < 1400:
+            raise NothingToLearn
+        best, tried = compared(data, Tables(), ("table",), 0, Words.name)
+        return Made(data, best, tried, judged(data, best, {}, Tables(), Words.name, 0.7))
+
+    whole: list[SampleRange] = [{"partition": 0, "from_offset": 0, "to_offset": 6000}]
+    first = make(whole)
+    assert first.finding.changed and not first.finding.passed
+    made = of_what_holds(make, whole, first)
+    assert made.finding.passed, made.finding.reason
+    assert (len(made.data), asked) == (1500, [(0, 6000), (3000, 6000), (4500, 6000)])
+    # Too few of the new times: what there is stays refused, and says so.
+    short: list[SampleRange] = [{"partition": 0, "from_offset": 2200, "to_offset": 4900}]
+    late = make(short)
+    assert late.finding.changed and of_what_holds(make, short, late) is late
+    assert "does not hold of late" in late.finding.reason
 
 
 def test_rates_are_drawn_towards_that_of_all(data: Dataset) -> None:
