@@ -17,6 +17,8 @@ GENERAL = "general"
 """Kind of work of a task whose words point to none."""
 
 _TOKEN = re.compile(r"[a-zÀ-ɏ][a-z0-9À-ɏ]*(?:\+\+|#)?")
+_TOKEN_OR_RUN = re.compile(_TOKEN.pattern + r"|(?:(?![a-zÀ-ɏ])[^\W\d_])+")
+"""Also what stands between them in other scripts."""
 _LAST_SPACED_LETTER = "ɏ"
 """Letters up to here belong to scripts that put spaces between words; other words are looked for as substrings."""
 
@@ -85,9 +87,9 @@ class Words:
     """A text made ready for matching."""
 
     tokens: list[str]
-    """Each as it stands in the text, in small letters."""
+    """Each as it stands in the text, in small letters; a run of letters of another script is one."""
     stems: tuple[str, ...]
-    """Each once, in the order of the text."""
+    """Each once, in the order of the text, without those runs."""
     joined: str
     """The stems of all tokens between single spaces, one at each end too, so that a phrase is a substring."""
     unspaced: str
@@ -118,13 +120,11 @@ def ends(text: str) -> str:
 def read(text: str) -> Words:
     """The words of a text; of a long one those of its two ends."""
     text = ends(text)
-    if text.isascii():
-        text, unspaced = text.lower(), ""
-    else:
-        text = unspaced = unicodedata.normalize("NFKC", text).lower()
-    tokens = _TOKEN.findall(text)
+    unspaced = "" if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+    tokens = _TOKEN_OR_RUN.findall(unspaced) if unspaced else _TOKEN.findall(text.lower())
     stems = list(map(stem, tokens))
-    return Words(tokens, tuple(dict.fromkeys(stems)), f" {' '.join(stems)} ", unspaced)
+    words = (word for word in stems if not is_unspaced(word)) if unspaced else stems
+    return Words(tokens, tuple(dict.fromkeys(words)), f" {' '.join(stems)} ", unspaced)
 
 
 def as_written(spelt: str, words: Words) -> str:

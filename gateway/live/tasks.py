@@ -116,10 +116,10 @@ class Tasks:
             known.end = (read.place, read.offset)
         _CHANGE[read.name](self, known, event)
 
-    def ended_in(self, tenant_id: str, session_id: str) -> list[str]:
-        """Ids of the tasks of a session of which the end is known here."""
+    def said_in(self, tenant_id: str, session_id: str) -> list[Known]:
+        """The tasks of a session that are known here, without what they were split into."""
         found = self._among(self._of_session.get(session_id, {}), tenant_id)
-        return [known.task_id for known in found if known.end is not None and known.parent_id is None]
+        return [known for known in found if known.parent_id is None]
 
     def had_ended(self, task: Task, places: Places) -> bool:
         """Whether a task's end lies before these places."""

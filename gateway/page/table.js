@@ -18,10 +18,11 @@ export class VirtualTable {
   /**
    * `columns`: { key, label, num, text(row), title(row), draw(cell, row), sign(row) }: either `text`, or `draw` with a
    * `sign` that changes when it must be drawn anew. `key(row)`, `name(row)`: what a screen reader calls it. `on`:
-   * open(row), pick(keys), end(), hold(is): whether the reader is at it, so that nothing may move.
+   * open(row), pick(keys), end(), hold(is): whether the reader is at it, so that nothing may move. `over`: an element
+   * that comes to lie over rows; who points at it is still at them.
    */
-  constructor({ label, columns, key, name, href, on }) {
-    Object.assign(this, { columns, keyOf: key, nameOf: name, hrefOf: href, on });
+  constructor({ label, columns, key, name, href, on, over }) {
+    Object.assign(this, { columns, keyOf: key, nameOf: name, hrefOf: href, on, over });
     this.rows = [];
     this.more = false; // whether there are rows beyond the last
     this.pointed = null; // key of the row the keys point at
@@ -67,11 +68,13 @@ export class VirtualTable {
       this.body,
     );
     this.body.addEventListener("click", (event) => this.#click(event));
-    this.body.addEventListener(
-      "pointerenter",
-      (event) => event.pointerType === "mouse" && this.#holds({ hovered: true }),
-    );
-    this.body.addEventListener("pointerleave", () => this.#holds({ hovered: false }));
+    const points = (event) => event.pointerType === "mouse" && this.#holds({ hovered: true });
+    const leaves = ({ relatedTarget: to }) =>
+      this.#holds({ hovered: Boolean(to) && (this.body.contains(to) || this.over.contains(to)) });
+    for (const element of [this.body, this.over]) {
+      element.addEventListener("pointerenter", points);
+      element.addEventListener("pointerleave", leaves);
+    }
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.watch = new ResizeObserver(() => this.#resize());
     this.watch.observe(this.element);

@@ -199,7 +199,8 @@ class ChatSocket(WebSocket):
     async def _stop(self, aside: Aside) -> None:
         task = await self._task(aside.said["task_id"])
         task_id, at = task.row["task_id"], now_us()
-        if task.ended or task_id in self._hub().tasks.ended_in(self._who.tenant_id, self.conversation_id):
+        told = self._hub().tasks.said_in(self._who.tenant_id, self.conversation_id)
+        if task.ended or any(known.ended for known in told if known.task_id == task_id):
             raise Problem(409, "The task has ended already; nothing is left to stop.")
         await self._services.outbox.command(
             TaskCommand(

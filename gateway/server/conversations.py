@@ -21,7 +21,7 @@ from gateway.server.keys import task_id_of
 from gateway.server.lookup import cursor_of, place_of
 from gateway.server.principal import Principal
 from gateway.server.problems import Problem
-from gateway.server.recent import Task
+from gateway.server.recent import Recent, Task
 from gateway.server.services import Services
 from gateway.server.shapes import Schema, or_null, text
 from gateway.submission import task_from
@@ -238,16 +238,22 @@ async def settle(services: Services, hub: Hub | None, tenant_id: str, conversati
         await asyncio.sleep(_LOOK_S)
     if not services.following.freshness.caught_up:
         raise Problem(503, "The gateway is still reading the topics; try again.", retry_after_s=1)
-    ended = hub.tasks.ended_in(tenant_id, conversation_id) if hub is not None else []
+    known = hub.tasks.said_in(tenant_id, conversation_id) if hub is not None else []
+    told = [(one.task_id, one.submitted_at or 0, one.ended) for one in known]  # as of now
     last = services.said.task_id(tenant_id, conversation_id)
-    tasks, until = services.recent.tasks, time.monotonic() + SETTLE_S
+    recent, until = services.recent, time.monotonic() + SETTLE_S
     while time.monotonic() < until:
-        behind = any((task := tasks.get(task_id)) is not None and not task.ended for task_id in ended)
-        if not behind and (last is None or last in tasks):
+        if not any(_is_unread(recent, *one) for one in told) and (last is None or last in recent.tasks):
             break
         await asyncio.sleep(_LOOK_S)
     if last is not None:
         services.said.was_read(tenant_id, conversation_id, last)
+
+
+def _is_unread(recent: Recent, task_id: str, submitted_at: int, has_ended: bool) -> bool:
+    """Whether memory is to have a task, or its end, and has not yet; one that is older than memory never will."""
+    task = recent.tasks.get(task_id)
+    return submitted_at > recent.floor if task is None else has_ended and not task.ended
 
 
 def _remembered(services: Services, tenant_id: str, conversation_id: str, now: int) -> list[ConversationMessage]:

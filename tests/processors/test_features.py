@@ -45,6 +45,7 @@ def test_phrases_need_their_words_in_order():
     assert lexicon.find(read("a Pull-Request with unit testing")) == [1, 2]
     assert lexicon.find(read("request a pull in C++")) == [3]
     assert lexicon.find(read("É")) == [6]
+    assert lexicon.find(read("pull 実装 request")) == []
 
 
 def test_words_without_spaces_are_found_in_the_order_of_the_text():

@@ -47,7 +47,9 @@ class TasksView {
     this.views = new Views(context);
     this.filters = new Filters(context, (change) => context.setQuery(change));
     this.bulk = new Bulk({ rowsOf: (ids) => this.#rowsOf(ids), done: () => this.table.unpick(), mayAct: this.mayAct });
+    this.fresh = h("button", { type: "button", class: "fresh", hidden: true, onclick: () => this.#letIn() });
     this.table = new VirtualTable({
+      over: this.fresh,
       label: "Tasks, newest first",
       columns: COLUMNS,
       key: (row) => row.task_id,
@@ -59,7 +61,6 @@ class TasksView {
         hold: (held) => this.#hold(held),
       },
     });
-    this.fresh = h("button", { type: "button", class: "fresh", hidden: true, onclick: () => this.#letIn() });
     this.foot = h("p", { class: "list-foot quiet", role: "status" });
     this.instead = h("div", { class: "instead", hidden: true });
     this.pane = h("section", { class: "task-pane", hidden: true, aria: { label: "Task" } });
