@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import json
 import os
+import re
 import tomllib
 import types
 from collections.abc import Callable, Mapping
@@ -116,6 +117,12 @@ class Settings:
     routers: int = _count(1, "Router processes that the local stack starts.")
     dispatchers: int = _count(1, "Dispatcher processes that the local stack starts.")
     executors: int = _count(1, "Executor hosts that the local stack starts.")
+    zones: tuple[str, ...] = _setting(
+        (), "Zones of the fleet, as a,b,c: instances are spread over them, and stay in theirs. Empty: there are none."
+    )
+    zone: str = _setting(
+        "", "Zone of an executor host. Empty: host i is in the i-th zone, and on with the first again."
+    )
     sinks: int = _number(1, "Sink processes that the local stack starts. 0: no warehouse, and nothing to ask in SQL.")
     gateways: int = _number(
         1, "Gateway processes that the local stack starts, on gateway_port, the next one, ... 0: no page and no API."
@@ -537,10 +544,21 @@ def _prices(raw: Any) -> Mapping[str, tuple[float, float]]:
     return types.MappingProxyType(prices)
 
 
+def _names(raw: Any) -> tuple[str, ...]:
+    """A TOML list, or a,b,c."""
+    names = tuple(map(_string, raw.split(",") if isinstance(raw, str) else raw))
+    if names == ("",):
+        return ()
+    if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", name) for name in names):
+        raise ValueError
+    return names
+
+
 _KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
     str: (_string, "text"),
     int: (_integer, "a whole number"),
     float: (_decimal, "a number"),
+    "zones": (_names, "different names of small letters and digits, as a,b,c"),
     "tenant_weights": (_weights, "names with weights above 0, as acme=3,other=1"),
     "sim_success": (_shares, "agent/word with a share from 0 (never succeeds) to 1, as coder/sql=0.9,coder/css=0"),
     "model_prices": (_prices, "models with input/output dollars per million tokens, as claude-x=1/5,claude-y=3/15"),
@@ -550,6 +568,8 @@ _KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
 
 def _text(value: Any) -> str:
     """As the environment would hold it."""
+    if isinstance(value, tuple):
+        return ",".join(value)
     if not isinstance(value, Mapping):
         return str(value)
     return json.dumps({name: "{}/{}".format(*v) if isinstance(v, tuple) else v for name, v in value.items()})
@@ -566,6 +586,11 @@ def _check_together(settings: Settings) -> None:
         raise BadSettings(
             f"kafka_security_protocol = {settings.kafka_security_protocol} needs kafka_bootstrap: "
             "the local broker speaks PLAINTEXT only"
+        )
+    if settings.zone and settings.zone not in settings.zones:
+        raise BadSettings(
+            f"zone = {settings.zone} is not accepted with zones = {','.join(settings.zones) or '(none)'}; "
+            "it takes one of them"
         )
     if settings.heartbeat_s * 3 > settings.lease_s:
         raise BadSettings(

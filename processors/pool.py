@@ -96,6 +96,7 @@ class Pool:
             "mean_response_ms": _mean([i.response_ms for i in ran], past["mean_response_ms"] if past else 0.0),
             "error_rate": _mean([i.error_rate for i in ran], past["error_rate"] if past else 0.0),
             "load_score": _mean([load_of(i) for i in alive], 0.0),
+            "ill": [],
         }
 
 

@@ -32,6 +32,8 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
+FleetStep = Literal["unknown", "silent", "outlier", "ejected", "redistributed", "ping", "restart", "verify", "well"]
+HostState = Literal["unknown", "open", "cordoned", "drained"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
@@ -61,6 +63,25 @@ class AgentDefinition(TypedDict):
     updated_at: int
 
 
+class ZoneInstances(TypedDict):
+    """How many in one zone."""
+
+    zone: str
+    instances: int
+
+
+class AgentDesired(TypedDict):
+    """How many instances of an agent there shall be, and where. The newest record of an agent counts, before its
+    definition."""
+
+    event_id: str
+    agent_id: str
+    zones: list[ZoneInstances]
+    at: int
+    by: str
+    reason: str
+
+
 class RunningAttempt(TypedDict):
     """An attempt the host has in hand."""
 
@@ -87,6 +108,8 @@ class AgentHeartbeat(TypedDict):
     at: int
     draining: bool
     instances: list[InstanceReport]
+    zone: str
+    strays: list[InstanceReport]
 
 
 class AlertTask(TypedDict):
@@ -360,6 +383,30 @@ class FeedbackGiven(TypedDict):
     at: int
 
 
+class FleetEvent(TypedDict):
+    """Something that happened to an instance or was done for it: found ill, tried, well again."""
+
+    event_id: str
+    subject: str
+    pool: str
+    host_id: str
+    what: FleetStep
+    at: int
+    detail: str
+    tasks: list[str]
+
+
+class HostDesired(TypedDict):
+    """What an executor host shall do. The newest record of a host counts; without one it is open."""
+
+    event_id: str
+    host_id: str
+    state: HostState
+    at: int
+    by: str
+    reason: str
+
+
 class ItemFinished(TypedDict):
     """A subtask ended; tells the task it is an item of. Keyed by the parent's pool."""
 
@@ -385,6 +432,14 @@ class NoteDefinition(TypedDict):
     updated_at: int
 
 
+class IllInstance(TypedDict):
+    """An instance that gets no work, or a trial only."""
+
+    instance_id: str
+    since_at: int
+    reason: str
+
+
 class PoolStatus(TypedDict):
     """The newest state of one pool: its queue, slots and recent performance."""
 
@@ -403,6 +458,7 @@ class PoolStatus(TypedDict):
     mean_response_ms: float
     error_rate: float
     load_score: float
+    ill: list[IllInstance]
 
 
 class Candidate(TypedDict):
@@ -532,6 +588,29 @@ class SampleRecord(TypedDict):
     ended: Ended | None
     opinions: list[Opinion]
     revisions: int
+
+
+class ScalingSignal(TypedDict):
+    """One measure of the load."""
+
+    name: str
+    value: float
+    score: float
+
+
+class ScalingDecision(TypedDict):
+    """The autoscaler changed how many instances an agent has, or would have."""
+
+    event_id: str
+    agent_id: str
+    at: int
+    before: int
+    after: int
+    applied: bool
+    score: float
+    signals: list[ScalingSignal]
+    expected: float | None
+    reason: str
 
 
 class SkillDefinition(TypedDict):

@@ -191,6 +191,8 @@ def _fits(schema: Any, default: Any, names: dict[str, Any]) -> bool:
     first = resolve(schema[0] if isinstance(schema, list) else schema, names)
     if first == "null":
         return default is None
+    if isinstance(first, dict) and first["type"] == "array":
+        first = first | {"items": resolve(first["items"], names)}
     try:
         return bool(validate(from_json(first, default, names), parse_schema(first, {}), raise_errors=False))
     except (AttributeError, TypeError, KeyError, UnicodeEncodeError, SchemaParseException):

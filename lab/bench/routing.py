@@ -238,6 +238,7 @@ def _status(agent_id: str, place: int) -> PoolStatus:
         "mean_response_ms": 1000.0 + place,
         "error_rate": 0.02,
         "load_score": float(place % 40),
+        "ill": [],
     }
 
 

@@ -83,6 +83,8 @@ class Heartbeats:
             "sequence": self._sequence,
             "at": now_us(),
             "draining": self._attempts.draining,
+            "zone": "",
+            "strays": [],
             "instances": instances,
         }
         self._sequence += 1

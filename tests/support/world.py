@@ -102,6 +102,8 @@ def heartbeat(
         "sequence": 0,
         "at": now,
         "draining": False,
+        "zone": "",
+        "strays": [],
         "instances": [
             {
                 "instance_id": name,
