@@ -56,7 +56,9 @@ class Chat:
         return told[0] if told else await self.hear("task_submitted", task_id=task_id)
 
     async def answered(self, task_id: str, timeout_s: float = 30.0) -> dict[str, Any]:
-        return await self.hear(*ENDS, task_id=task_id, timeout_s=timeout_s)
+        """How a task ended; what was missed comes before `resumed`, so that may have been heard already."""
+        told = [m for m in self.heard if m["event"] in ENDS and m["data"]["task_id"] == task_id]
+        return told[-1] if told else await self.hear(*ENDS, task_id=task_id, timeout_s=timeout_s)
 
     async def refused(self) -> str:
         return str((await self.hear("error"))["data"]["reason"])
