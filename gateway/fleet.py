@@ -1,7 +1,11 @@
-"""Agents as a person wants to see them: what is defined, what is alive, how loaded it is. Pure."""
+"""Agents, hosts and zones as a person wants to see them: what is wanted, what is alive, how loaded it is. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from processors.placing import total, wanted, zone_of
+
+NO_ZONES = ("",)
 
 
 class AgentRow(NamedTuple):
@@ -13,7 +17,7 @@ class AgentRow(NamedTuple):
     model: str
     """That its file names, else the line's default, which a task's skill goes before."""
     instances: int
-    """As defined in the registry."""
+    """As was asked for, else as defined in the registry."""
     instances_live: int
     hosts: list[str]
     waiting: int
@@ -34,19 +38,137 @@ def agent_rows(
     *,
     heard_since_us: int,
     model_default: str,
+    desired: Mapping[str, Any] | None = None,
+    zones: Sequence[str] = NO_ZONES,
 ) -> list[AgentRow]:
-    """By name. An instance is live when a host named it since `heard_since_us`."""
+    """By name. An instance is live when a host named it since `heard_since_us`. `desired`: what was asked, by agent."""
     live: dict[str, set[str]] = {}
     hosts: dict[str, set[str]] = {}
-    for beat in heartbeats:
-        if beat["at"] >= heard_since_us:
+    for beat in newest(heartbeats, heard_since_us):
+        if beat["instances"]:
             live.setdefault(beat["agent_id"], set()).update(i["instance_id"] for i in beat["instances"])
             hosts.setdefault(beat["agent_id"], set()).add(beat["host_id"])
     by_agent = {status["agent_id"]: status for status in statuses}
     return [
-        _row(definition, by_agent.get(definition["agent_id"], {}), live, hosts, model_default)
+        _row(
+            definition,
+            by_agent.get(definition["agent_id"], {}),
+            live,
+            hosts,
+            model_default,
+            _wanted(definition, desired or {}, zones),
+        )
         for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
         if not definition["removed"]
+    ]
+
+
+def newest(heartbeats: Iterable[Mapping[str, Any]], since_us: int) -> list[Mapping[str, Any]]:
+    """What each host said last of each pool, if it is not older."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for beat in heartbeats:
+        key = beat["host_id"], beat["pool"]
+        if beat["at"] >= since_us and (key not in found or found[key]["at"] <= beat["at"]):
+            found[key] = beat
+    return list(found.values())
+
+
+def _wanted(definition: Mapping[str, Any], desired: Mapping[str, Any], zones: Sequence[str]) -> int:
+    if definition["runner"] == "external":
+        return int(definition["instances"])
+    return total(wanted(definition, desired.get(definition["agent_id"]), zones))  # type: ignore[arg-type]
+
+
+class HostRow(NamedTuple):
+    host_id: str
+    zone: str
+    state: str
+    """open, cordoned, draining, drained, stopping or silent."""
+    instances: int
+    running: int
+    agents: int
+    """Agents that have instances there."""
+    heard_at: int | None
+    reason: str
+    """Why it was asked to rest, and by whom."""
+
+
+def host_rows(
+    heartbeats: Iterable[Mapping[str, Any]], wishes: Mapping[str, Mapping[str, Any]], heard_since_us: int
+) -> list[HostRow]:
+    """By name: every host of these heartbeats, and every one that was asked to rest."""
+    last: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for beat in heartbeats:
+        last[beat["host_id"], beat["pool"]] = beat
+    beats: dict[str, list[Mapping[str, Any]]] = {name: [] for name, wish in wishes.items() if wish["state"] != "open"}
+    for (name, _), beat in last.items():
+        beats.setdefault(name, []).append(beat)
+    return [_host(name, of, wishes.get(name), heard_since_us) for name, of in sorted(beats.items())]
+
+
+def _host(name: str, beats: list[Mapping[str, Any]], wish: Mapping[str, Any] | None, since_us: int) -> HostRow:
+    here = [beat for beat in beats if beat["at"] >= since_us]
+    instances = sum(len(beat["instances"]) for beat in here)
+    running = sum(map(attempts, here))
+    asked = wish["state"] if wish is not None else "open"
+    if asked == "drained":
+        state = "draining" if instances or running else "drained"
+    elif not here:
+        state = "silent"
+    elif asked == "cordoned":
+        state = "cordoned"
+    else:
+        state = "stopping" if all(beat["draining"] for beat in here) else "open"
+    newest_beat = max(beats, key=lambda beat: int(beat["at"]), default=None)
+    return HostRow(
+        host_id=name,
+        zone=newest_beat["zone"] if newest_beat else "",
+        state=state,
+        instances=instances,
+        running=running,
+        agents=sum(bool(beat["instances"]) for beat in here),
+        heard_at=newest_beat["at"] if newest_beat else None,
+        reason=" ".join(filter(None, (f"{wish['by']}:", wish["reason"]))) if wish and asked != "open" else "",
+    )
+
+
+def attempts(beat: Mapping[str, Any]) -> int:
+    """What a host has in hand of a pool, wherever the instances are by now."""
+    return sum(len(one["running"]) for one in [*beat["instances"], *beat["strays"]])
+
+
+class ZoneRow(NamedTuple):
+    zone: str
+    hosts: int
+    """That are heard of."""
+    instances: int
+    """As was asked for."""
+    instances_live: int
+    running: int
+
+
+def zone_rows(
+    definitions: Iterable[Mapping[str, Any]],
+    heartbeats: Iterable[Mapping[str, Any]],
+    desired: Mapping[str, Any],
+    zones: Sequence[str],
+    heard_since_us: int,
+) -> list[ZoneRow]:
+    """How each zone fares, in their order; none where there are no zones."""
+    if not zones:
+        return []
+    here = newest(heartbeats, heard_since_us)
+    live = {(zone_of(one["instance_id"]), one["instance_id"]) for beat in here for one in beat["instances"]}
+    asked: list[Mapping[str, int]] = [wanted(d, desired.get(d["agent_id"]), zones) for d in definitions]  # type: ignore[arg-type]
+    return [
+        ZoneRow(
+            zone=zone,
+            hosts=len({beat["host_id"] for beat in here if beat["zone"] == zone}),
+            instances=sum(of.get(zone, 0) for of in asked),
+            instances_live=sum(of == zone for of, _ in live),
+            running=sum(attempts(beat) for beat in here if beat["zone"] == zone),
+        )
+        for zone in zones
     ]
 
 
@@ -72,6 +194,7 @@ def _row(
     live: Mapping[str, set[str]],
     hosts: Mapping[str, set[str]],
     model_default: str,
+    instances: int,
 ) -> AgentRow:
     agent_id = definition["agent_id"]
     return AgentRow(
@@ -81,7 +204,7 @@ def _row(
         capabilities=definition["capabilities"],
         runner=definition["runner"],
         model=definition["model"] or model_default,
-        instances=definition["instances"],
+        instances=instances,
         instances_live=len(live.get(agent_id, ())),
         hosts=sorted(hosts.get(agent_id, ())),
         waiting=status.get("waiting", 0),

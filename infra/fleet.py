@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from infra import changing, registry
 from infra.changing import Record
+from infra.registry import DESIRED, HOSTS
 from infra.settings import Settings
 from schemas.codec import encode
 from schemas.events import AgentDefinition, AgentDesired, HostDesired, HostState
 
-DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
 _WRITER = "headway-fleet"
 
 Zones = Mapping[str, int]

@@ -1,4 +1,5 @@
-"""The registries on Kafka, followed: what agents, skills, notes and experiments there are, and how the pools are.
+"""The registries on Kafka, followed: what agents, skills, notes and experiments there are, how the pools are, and what
+is asked of the fleet.
 
 What files define comes there by infra/definitions.py.
 """
@@ -16,9 +17,11 @@ from infra.settings import Settings
 from schemas.codec import BadMessage, decode_as
 from schemas.events import (
     AgentDefinition,
+    AgentDesired,
     Alert,
     AlertRule,
     Experiment,
+    HostDesired,
     NoteDefinition,
     PoolStatus,
     RoutingModel,
@@ -30,6 +33,7 @@ AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
+DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
 MODELS = models.TOPIC
 _SHOWN = {
     AGENTS: "agents",
@@ -39,6 +43,8 @@ _SHOWN = {
     RULES: "rules",
     ALERTS: "alerts",
     MODELS: "models",
+    DESIRED: "desired",
+    HOSTS: "hosts",
 }
 """Where the registry shows what stands on a topic; the states of pools come too often for that."""
 _FORMS: dict[str, Form[Any]] = {
@@ -93,22 +99,22 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, notes, rules, pool states, experiments, models and alerts, kept up to date by a
-    thread.
+    """The newest agents, skills, notes, rules, pool states, experiments, models, alerts, and wishes for the fleet, kept
+    up to date by a thread.
 
     `agents`, `skills`, `notes` and `rules` hold those that are not removed; each is a new dict after a change, and
     `version` counts the changes of agents and skills. `removed` names the agents that were taken out. `experiments`,
-    `models` and `alerts` are new dicts after each change too; `pools` changes in place. Repeats and restarts do no
-    harm: the newest record of a key is the truth.
+    `models`, `alerts`, `desired` and `hosts` are new dicts after each change too; `pools` changes in place. Repeats and
+    restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
         self,
         settings: Settings,
         topics: Sequence[str] = (AGENTS, POOLS),
-        on_change: Callable[[str], None] = lambda agent_id: None,
+        on_change: Callable[[str, str], None] = lambda topic, key: None,
     ) -> None:
-        """Follows these `topics`. `on_change` is called in the thread, with the id of each agent that changed."""
+        """Follows these `topics`. `on_change` is called in the thread, with topic and key of each change."""
         self.agents: dict[str, AgentDefinition] = {}
         self.removed: frozenset[str] = frozenset()
         self.skills: dict[str, SkillDefinition] = {}
@@ -118,6 +124,8 @@ class Registry:
         self.models: dict[str, RoutingModel] = {}
         self.rules: dict[str, AlertRule] = {}
         self.alerts: dict[str, Alert] = {}
+        self.desired: dict[str, AgentDesired] = {}
+        self.hosts: dict[str, HostDesired] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics
@@ -184,7 +192,7 @@ class Registry:
         self.version += topic in (AGENTS, SKILLS)
         if topic == AGENTS:
             self.removed = frozenset(known.keys() - self.agents.keys())
-            self._on_change(_key(message))
+        self._on_change(topic, _key(message))
 
 
 def _partitions(reader: Consumer, topic: str) -> list[int]:

@@ -13,7 +13,6 @@ class Instance:
 
     instance_id: str
     host_id: str = ""
-    incarnation: str = ""
     seen_at: int = 0
     draining: bool = False
     running: set[str] = field(default_factory=set)

@@ -139,22 +139,19 @@ class Dispatcher:
             self._attempt_ended(task, event, now)
 
     def heartbeat(self, event: AgentHeartbeat, now: int) -> None:
-        """A host is alive: its instances can take work, and what it has in hand keeps its lease."""
+        """A host is alive: its instances can take work, and what it has in hand keeps its lease, wherever the instances
+        are by now."""
         if now - event["at"] > self.limits.lease_us:
             return  # read late: it says nothing about now
         pool = self._pool(event["pool"], event["agent_id"])
-        holder = (event["host_id"], event["incarnation"])
-        for report in event["instances"]:
-            instance = pool.instance(report["instance_id"])
-            instance.host_id, instance.incarnation = holder
-            instance.seen_at = max(instance.seen_at, event["at"])
-            instance.draining = event["draining"]
+        pool.hear(event)
+        for report in event["instances"] + event["strays"]:
             stale: set[tuple[str, int]] = set()
             for run in report["running"]:
                 task = self.tasks.get(run["task_id"])
                 if task is not None and task.phase in _IN_HAND and task.attempt == run["attempt"]:
                     task.lease_until = event["at"] + self.limits.lease_us
-                    task.holder = holder
+                    task.holder = (event["host_id"], event["incarnation"])
                 else:
                     stale.add((run["task_id"], run["attempt"]))
             self._stop_stale(pool, report["instance_id"], stale, now)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from processors.balancing import BALANCERS, Instance, load_of
 from processors.queueing import FairQueue
-from schemas.events import PoolStatus
+from schemas.events import AgentHeartbeat, PoolStatus
 
 _REFUSAL_WAIT_MS = (1_000, 300_000)
 """Shortest and longest `retry_after` of a refusal: never a hammering client, never one that gives up."""
@@ -25,6 +25,8 @@ class Pool:
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
         self._last = ""
+        self._of_host: dict[str, set[str]] = {}
+        """By host: the instances that its last heartbeat named as its own."""
 
     @property
     def waiting(self) -> int:
@@ -35,6 +37,20 @@ class Pool:
         if found is None:
             found = self.instances[instance_id] = Instance(instance_id)
         return found
+
+    def hear(self, event: AgentHeartbeat) -> None:
+        """A host names all of its instances here; one that it names no more is gone, or with another host."""
+        host_id, named = event["host_id"], set()
+        for report in event["instances"]:
+            instance = self.instance(report["instance_id"])
+            instance.host_id = host_id
+            instance.seen_at = max(instance.seen_at, event["at"])
+            instance.draining = event["draining"]
+            named.add(instance.instance_id)
+        for gone in self._of_host.get(host_id, set()) - named:
+            if self.instances[gone].host_id == host_id:
+                self.instances[gone].seen_at = 0
+        self._of_host[host_id] = named
 
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]

@@ -8,11 +8,12 @@ from gateway import defining
 from gateway.alive import lease_us
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, say, table
-from gateway.fleet import AgentRow, agent_rows
+from gateway.fleet import NO_ZONES, AgentRow, agent_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many, moment
 from infra.definitions import AGENT, SKILL
+from infra.fleet import desired
 from infra.settings import Settings, load_settings
 
 
@@ -41,7 +42,7 @@ def list_(as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
-    rows = _rows(settings)
+    rows = rows_of(settings)
     if as_json:
         for row in rows:
             print_json(row._asdict())
@@ -81,7 +82,7 @@ def show(name: str, as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
     definition = defined.one_of(AGENT, settings, name)
-    (row,) = (row for row in _rows(settings) if row.agent_id == definition["agent_id"])
+    (row,) = (row for row in rows_of(settings) if row.agent_id == definition["agent_id"])
     if as_json:
         print_json(definition | row._asdict())
         return
@@ -113,7 +114,7 @@ def remove(name: str) -> None:
     settings = load_settings()
     reach(settings)
     definition = defined.one_of(AGENT, settings, name)
-    (waiting,) = (row.waiting for row in _rows(settings) if row.agent_id == name)
+    (waiting,) = (row.waiting for row in rows_of(settings) if row.agent_id == name)
     if not defining.remove(AGENT, settings, definition):
         say(f"{name} is as it is shipped again.")
         return
@@ -188,7 +189,7 @@ def publish() -> None:
     defined.publish(AGENT)
 
 
-def _rows(settings: Settings) -> list[AgentRow]:
+def rows_of(settings: Settings) -> list[AgentRow]:
     now, lease = now_us(), lease_us(settings)
     return agent_rows(
         newest_by_key(settings, "agents.registry").values(),
@@ -197,4 +198,6 @@ def _rows(settings: Settings) -> list[AgentRow]:
         (record.event for record in read(settings, "agents.heartbeats", since_us=now - 2 * lease)),
         heard_since_us=now - lease,
         model_default=settings.model_default,
+        desired=desired(settings),
+        zones=settings.zones or NO_ZONES,
     )

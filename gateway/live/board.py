@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.fleet import is_over
+from gateway.fleet import attempts, is_over
 from gateway.live.order import Read
 
 WINDOW_S = 60
@@ -108,8 +108,7 @@ class Board:
         self._pools[status["pool"]] = status
 
     def see_heartbeat(self, beat: dict[str, Any]) -> None:
-        running = sum(len(instance["running"]) for instance in beat["instances"])
-        self._at_work[beat["host_id"], beat["pool"]] = (beat["at"], len(beat["instances"]), running)
+        self._at_work[beat["host_id"], beat["pool"]] = (beat["at"], len(beat["instances"]), attempts(beat))
         host = self._hosts.setdefault(beat["host_id"], Host(beat["at"], beat["draining"]))
         host.heard_at, host.draining = max(host.heard_at, beat["at"]), beat["draining"]
 

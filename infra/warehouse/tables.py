@@ -5,12 +5,13 @@ is a row of `other_record`. Everything else (views, positions) comes from number
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.codec import FOLDER
+from schemas.examples import named_types
 from schemas.topics import TOPICS
 
 OTHER = "other_record"
@@ -98,32 +99,35 @@ def by_event() -> dict[str, str]:
 
 def _table(name: str, event: str | None, doc: str, topics: tuple[str, ...], fields: list[Any]) -> Table:
     everything = [*_PLACE, *fields]
-    columns = tuple(Column(field["name"], type_of(field["type"]), field.get("doc", "")) for field in everything)
+    names = named_types({"type": "record", "name": name, "fields": everything})
+    columns = tuple(Column(field["name"], type_of(field["type"], names), field.get("doc", "")) for field in everything)
     row = {"type": "record", "name": f"Row_{name}", "namespace": "headway.warehouse", "fields": everything}
     return Table(name, event, doc, topics, columns, json.dumps(row))
 
 
-def type_of(schema: Any) -> str:
-    """The ClickHouse type of an Avro type."""
+def type_of(schema: Any, names: Mapping[str, Any]) -> str:
+    """The ClickHouse type of an Avro type, given the named types around it."""
     if isinstance(schema, list):
         (inner,) = [branch for branch in schema if branch != "null"]
-        found = type_of(inner)
+        found = type_of(inner, names)
         if found == _ENUM:
             return "LowCardinality(Nullable(String))"
         return found if found.startswith(("Array", "Tuple", "Map")) else f"Nullable({found})"
     if isinstance(schema, str):
-        return _TYPES[schema]
+        return type_of(names[schema], names) if schema in names else _TYPES[schema]
     kind = schema["type"]
     if kind == "record":
-        return "Tuple({})".format(", ".join(f"{field['name']} {type_of(field['type'])}" for field in schema["fields"]))
+        return "Tuple({})".format(
+            ", ".join(f"{field['name']} {type_of(field['type'], names)}" for field in schema["fields"])
+        )
     if kind == "array":
-        return f"Array({type_of(schema['items'])})"
+        return f"Array({type_of(schema['items'], names)})"
     if kind == "map":
-        return f"Map(String, {type_of(schema['values'])})"
+        return f"Map(String, {type_of(schema['values'], names)})"
     if kind == "enum":
         return _ENUM
     digits = {"timestamp-millis": 3, "timestamp-micros": 6}.get(schema.get("logicalType", ""))
-    return f"DateTime64({digits}, 'UTC')" if digits else type_of(kind)
+    return f"DateTime64({digits}, 'UTC')" if digits else type_of(kind, names)
 
 
 def kept_days(name: str) -> int:

@@ -14,6 +14,7 @@ from infra import log, metrics
 from infra.per_task import PerTask
 from infra.settings import Settings
 from processors.dead_letters import dead_letter
+from processors.placing import zone_of
 from processors.watermark import Watermark
 from schemas.codec import BadMessage, decode_as
 from schemas.events import ProgressKind, Step, TaskAssigned, TaskSubmitted
@@ -137,7 +138,8 @@ class Attempts:
 
     def _take_run(self, assigned: TaskAssigned, partition: int, offset: int) -> None:
         definition = self._registry.definitions.get(assigned["agent_id"])
-        if definition is not None and definition["runner"] == "external":
+        elsewhere = zone_of(assigned["instance_id"]) != self._host.zone
+        if elsewhere or (definition is not None and definition["runner"] == "external"):
             self._settle(partition, offset)
             return
         attempt = Attempt(assigned, partition, offset)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from infra import metrics
-from schemas.events import AgentDefinition, AgentHeartbeat, InstanceReport, RunningAttempt
+from processors.placing import names
+from schemas.events import AgentHeartbeat, InstanceReport, RunningAttempt
 from schemas.partition import partition_of
 from streams.executor.attempts import Attempts
 from streams.executor.clock import now_us
@@ -11,11 +12,10 @@ from streams.executor.outbox import Outbox
 from streams.executor.reports import Identity
 
 
-def instances_on(definition: AgentDefinition, partitions: int, owned: Iterable[int]) -> list[str]:
-    """The instances of an agent whose assignments come by the partitions we own."""
+def instances_on(agent_id: str, zone: str, count: int, partitions: int, owned: Iterable[int]) -> list[str]:
+    """The instances of an agent in a zone whose assignments come by the partitions we own."""
     here = set(owned)
-    names = (f"{definition['agent_id']}-{i}" for i in range(definition["instances"]))
-    return [name for name in names if partition_of(name.encode(), partitions) in here]
+    return [name for name in names(agent_id, zone, count) if partition_of(name.encode(), partitions) in here]
 
 
 class Heartbeats:
@@ -23,13 +23,13 @@ class Heartbeats:
         self,
         host: Identity,
         partitions: int,
-        definitions: Mapping[str, AgentDefinition],
         attempts: Attempts,
         outbox: Outbox,
     ) -> None:
+        self.cordoned = False
+        """Whether nothing new is to be started here."""
         self._host = host
         self._partitions = partitions
-        self._definitions = definitions
         self._attempts = attempts
         self._outbox = outbox
         self._instances: dict[str, list[str]] = {}
@@ -38,13 +38,10 @@ class Heartbeats:
         """Pools that the dispatcher believes to be here."""
         self._sequence = 0
 
-    def place(self, agent_ids: Iterable[str]) -> None:
-        """Works out anew where the instances of these agents are."""
-        for agent_id in agent_ids:
-            definition = self._definitions.get(agent_id)
-            here: list[str] = []
-            if definition is not None and definition["runner"] != "external":
-                here = instances_on(definition, self._partitions, self._attempts.watermarks)
+    def place(self, wanted: Mapping[str, int]) -> None:
+        """Works out anew which instances of these agents are ours, by how many of each our zone shall have."""
+        for agent_id, count in wanted.items():
+            here = instances_on(agent_id, self._host.zone, count, self._partitions, self._attempts.watermarks)
             if here:
                 self._instances[agent_id] = here
             else:
@@ -72,8 +69,9 @@ class Heartbeats:
         return running
 
     def _send(self, pool: str, running: dict[str, list[RunningAttempt]]) -> None:
-        names = dict.fromkeys([*self._instances.get(pool, []), *running])
-        instances: list[InstanceReport] = [{"instance_id": n, "running": running.get(n, [])} for n in names]
+        ours = dict.fromkeys(self._instances.get(pool, []))
+        instances: list[InstanceReport] = [{"instance_id": n, "running": running.get(n, [])} for n in ours]
+        strays: list[InstanceReport] = [{"instance_id": n, "running": r} for n, r in running.items() if n not in ours]
         event: AgentHeartbeat = {
             "event_id": f"{self._host.host_id}/{self._host.incarnation}/{pool}/{self._sequence}",
             "pool": pool,
@@ -82,9 +80,9 @@ class Heartbeats:
             "incarnation": self._host.incarnation,
             "sequence": self._sequence,
             "at": now_us(),
-            "draining": self._attempts.draining,
-            "zone": "",
-            "strays": [],
+            "draining": self._attempts.draining or self.cordoned,
+            "zone": self._host.zone,
+            "strays": strays,
             "instances": instances,
         }
         self._sequence += 1

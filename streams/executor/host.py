@@ -3,12 +3,14 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import uvloop
 
 from infra import kafka, log, metrics
 from infra.settings import Settings
+from processors.placing import wanted
+from schemas.events import HostState
 from streams.executor.agents import Agents
 from streams.executor.attempts import Attempts
 from streams.executor.heartbeats import Heartbeats
@@ -35,7 +37,9 @@ class Host:
         self._settings = settings
         self._index = index
         self._serving = False
-        self._identity = Identity(f"host-{index}", uuid.uuid4().hex)
+        self._zones = settings.zones or ("",)
+        zone = settings.zone or self._zones[index % len(self._zones)]
+        self._identity = Identity(f"host-{index}", uuid.uuid4().hex, zone)
         self._log = log.bind(host=self._identity.host_id)
         self._fault: Exception | None = None
         self._hurry = False
@@ -83,19 +87,32 @@ class Host:
         settings, identity = self._settings, self._identity
         loop = asyncio.get_running_loop()
         self._outbox = Outbox(settings, self._on_fault)
-        self._registry = Registry(settings, self._on_definition)
-        definitions = self._registry.definitions
+        self._registry = Registry(settings, identity.host_id, self._on_agent, self._on_asked)
         self._attempts = Attempts(settings, identity, self._outbox, self._registry, Agents(settings), self._on_move)
-        self._heartbeats = Heartbeats(identity, settings.partitions, definitions, self._attempts, self._outbox)
+        self._heartbeats = Heartbeats(identity, settings.partitions, self._attempts, self._outbox)
         self._strays = Strays(settings, identity, self._attempts, loop)
         self._intake = Intake(settings, identity, self._attempts, loop, self._on_fault)
         await self._registry.start()
         self._intake.start()
-        self._log.info("host is up", incarnation=identity.incarnation, agents=len(definitions))
+        agents = len(self._registry.definitions)
+        self._log.info("host is up", incarnation=identity.incarnation, zone=identity.zone, agents=agents)
 
-    def _on_definition(self, agent_id: str) -> None:
-        self._heartbeats.place([agent_id])
+    def _on_agent(self, agent_id: str) -> None:
+        self._heartbeats.place(self._wanted([agent_id]))
         self._heartbeats.beat([agent_id])
+
+    def _on_asked(self, state: HostState) -> None:
+        """Somebody wants this host to rest, or to work again. What is in hand goes on in any case."""
+        self._log.info("host is asked to be", state=state)
+        self._heartbeats.cordoned = state in ("cordoned", "drained")
+        self._intake.rest(state == "drained")
+        self._heartbeats.beat()
+
+    def _wanted(self, agent_ids: Iterable[str]) -> dict[str, int]:
+        """How many instances of these agents our zone shall have."""
+        known, desired = self._registry.definitions, self._registry.desired
+        found = {a: wanted(known[a], desired.get(a), self._zones) if a in known else {} for a in agent_ids}
+        return {agent_id: of_zones.get(self._identity.zone, 0) for agent_id, of_zones in found.items()}
 
     def _on_move(self, given_back: dict[int, int]) -> None:
         """Instances have come or gone. The first time is when work can begin, and how others see that we are ready."""
@@ -103,7 +120,7 @@ class Host:
             self._serving = True
             metrics.serve(self._settings, metrics.port_offset("executor", self._index))
         self._strays.watch(given_back)
-        self._heartbeats.place(list(self._registry.definitions))
+        self._heartbeats.place(self._wanted(self._registry.definitions))
         self._heartbeats.beat()
 
     async def _beat(self) -> None:

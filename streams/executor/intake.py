@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 TOPIC = "tasks.assigned"
 GROUP = "headway-executor"
+"""Of the hosts that share the partitions; those of each zone are a group of their own, and read what is theirs."""
 CLOSED = "closed"
 
 _BATCH_MAX = 500
@@ -89,8 +90,11 @@ class Intake:
         """By partition that we had before: the same."""
         self._commit_at = 0.0
         self._paused = False
+        self._member = False
+        """Whether we ask for partitions."""
         self._hush = Event()
         self._hushed = Event()
+        self._resting = Event()
         self._stop = Event()
         self._clean = True
         self._asked_at: float | None = None
@@ -106,6 +110,13 @@ class Intake:
         while self._thread.is_alive() and not self._hushed.wait(0.1):
             pass
 
+    def rest(self, resting: bool) -> None:
+        """Whether the partitions are for other hosts to have; what is in hand stays here."""
+        if resting:
+            self._resting.set()
+        else:
+            self._resting.clear()
+
     def stop(self, *, clean: bool) -> None:
         """Commits and leaves the group; blocks. `clean`: all that was handed over is settled."""
         self._clean = clean
@@ -118,7 +129,7 @@ class Intake:
         try:
             consumer = kafka.consumer(
                 self._settings,
-                GROUP,
+                f"{GROUP}-{self._host.zone}" if self._host.zone else GROUP,
                 # A host that comes back within the session timeout gets its partitions again at once.
                 group_instance_id=self._host.host_id,
                 # Only what moves is stopped when a host joins or leaves.
@@ -128,13 +139,22 @@ class Intake:
                 queued_max_messages_kbytes=16 * 1024,
             )
             try:
-                consumer.subscribe([TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
                 while not self._stop.is_set():
+                    self._join_or_leave(consumer)
                     self._turn(consumer)
             finally:
                 consumer.close()
         except Exception as error:  # the thread's last word; the host stops
             self._post(self._on_fatal, error)
+
+    def _join_or_leave(self, consumer: Consumer) -> None:
+        if self._member == (not self._resting.is_set()):
+            return
+        self._member = not self._member
+        if self._member:
+            consumer.subscribe([TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+        else:
+            consumer.unsubscribe()
 
     def _turn(self, consumer: Consumer) -> None:
         self._commit_due(consumer)
@@ -240,6 +260,10 @@ class Intake:
         for known in consumer.committed(partitions, timeout=_ANSWER_S):
             low, end = consumer.get_watermark_offsets(known, timeout=_ANSWER_S)
             committed = known.offset if low <= known.offset <= end else low
+            if self._host.zone and known.offset < 0:
+                # The first host of a zone: nothing was given to it yet, and what others had is a week of records.
+                starts[known.partition] = Start(end, end, end, closed=True)
+                continue
             left = self._left.get(known.partition, -1)
             if known.metadata == self._host.incarnation and committed <= left <= end:
                 starts[known.partition] = Start(left, committed, end, closed=True)

@@ -14,6 +14,7 @@ class Identity(NamedTuple):
 
     host_id: str
     incarnation: str
+    zone: str = ""
 
 
 class End(NamedTuple):

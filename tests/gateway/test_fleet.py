@@ -1,4 +1,6 @@
-from gateway.fleet import agent_rows, pools_left
+from typing import Any
+
+from gateway.fleet import agent_rows, host_rows, pools_left, zone_rows
 from tests.gateway.events import example
 
 NOW_US = 1_790_000_000_000_000
@@ -49,3 +51,65 @@ def test_a_pool_whose_agent_was_removed_is_there_as_long_as_it_holds_a_task() ->
     ]
     left = pools_left(statuses, {"waits", "runs", "empty"})
     assert [(pool["pool"], pool["removed"]) for pool in left] == [("work", False), ("waits", True), ("runs", True)]
+
+
+def beat(host: str, at: int = NOW_US, instances: tuple[str, ...] = (), strays: int = 0, **over: Any) -> dict[str, Any]:
+    attempts = [{"task_id": f"t-{n}", "attempt": 1} for n in range(strays)]
+    return example(
+        "AgentHeartbeat",
+        pool="a",
+        agent_id="a",
+        host_id=host,
+        at=at,
+        **{"draining": False, "zone": ""} | over,
+        instances=[{"instance_id": name, "running": []} for name in instances],
+        strays=[{"instance_id": "moved", "running": attempts}] if strays else [],
+    )
+
+
+def wish(host: str, state: str) -> dict[str, dict[str, Any]]:
+    return {host: example("HostDesired", host_id=host, state=state, by="ana", reason="a kernel")}
+
+
+def state_of(beats: list[dict[str, Any]], wishes: dict[str, Any]) -> list[tuple[str, str, int, int]]:
+    return [(h.host_id, h.state, h.instances, h.running) for h in host_rows(beats, wishes, NOW_US - 5)]
+
+
+def test_a_host_is_what_it_says_unless_it_was_asked_to_rest() -> None:
+    here = beat("h", instances=("a-0", "a-1"), strays=1)
+    assert state_of([here], {}) == [("h", "open", 2, 1)]
+    assert state_of([here | {"draining": True}], {}) == [("h", "stopping", 2, 1)]
+    assert state_of([here | {"at": NOW_US - 6}], {}) == [("h", "silent", 0, 0)]
+    assert state_of([here], wish("h", "cordoned")) == [("h", "cordoned", 2, 1)]
+    assert state_of([here], wish("h", "open")) == [("h", "open", 2, 1)]
+
+
+def test_a_drained_host_is_drained_once_nothing_is_left_and_stays_on_the_list() -> None:
+    wishes = wish("h", "drained")
+    assert state_of([beat("h", instances=("a-0",))], wishes) == [("h", "draining", 1, 0)]
+    assert state_of([beat("h", instances=("a-0",)), beat("h", strays=2)], wishes) == [("h", "draining", 0, 2)]
+    assert state_of([beat("h")], wishes) == [("h", "drained", 0, 0)]
+    assert state_of([], wishes) == [("h", "drained", 0, 0)]
+    (row,) = host_rows([], wishes, NOW_US)
+    assert row.reason == "ana: a kernel"
+
+
+def test_what_was_asked_goes_before_what_the_file_says_and_instances_are_counted_by_zone() -> None:
+    agent = example("AgentDefinition", agent_id="a", removed=False, instances=4, runner="simulated")
+    asked = [{"zone": "x", "instances": 2}, {"zone": "y", "instances": 1}]
+    desired = {"a": example("AgentDesired", agent_id="a", zones=asked)}
+    beats = [beat("h", instances=("a@x-0", "a@x-1"), zone="x", strays=2), beat("i", zone="y")]
+    (row,) = agent_rows(
+        [agent], [], beats, heard_since_us=NOW_US - 5, model_default="m", desired=desired, zones=["x", "y"]
+    )
+    assert (row.instances, row.instances_live, row.hosts) == (3, 2, ["h"])
+    x, y = zone_rows([agent], beats, desired, ["x", "y"], NOW_US - 5)
+    assert (x.hosts, x.instances, x.instances_live, x.running) == (1, 2, 2, 2)
+    assert (y.hosts, y.instances, y.instances_live, y.running) == (1, 1, 0, 0)
+
+
+def test_an_instance_counts_once_though_its_host_spoke_often() -> None:
+    agent = example("AgentDefinition", agent_id="a", removed=False, runner="simulated")
+    beats = [beat("h", NOW_US - 3, ("a-0", "a-1")), beat("h", NOW_US, ("a-0",))]
+    (row,) = agent_rows([agent], [], beats, heard_since_us=NOW_US - 5, model_default="m")
+    assert row.instances_live == 1

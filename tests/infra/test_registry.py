@@ -72,7 +72,7 @@ def test_a_follower_of_agents_tells_each_change_and_hears_of_nothing_else(line, 
     line.define(agent("a"))
     line.write(AGENTS, "a", b"nonsense")
     line.write(POOLS, "a", encode("PoolStatus", pool("a")))
-    registry = follow(topics=[AGENTS], on_change=changes.append)
+    registry = follow(topics=[AGENTS], on_change=lambda _, key: changes.append(key))
     assert changes == ["a"]
     line.define(agent("b"))
     line.define(agent("a") | {"removed": True})

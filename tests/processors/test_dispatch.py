@@ -384,3 +384,35 @@ def test_a_record_from_before_choices_were_kept_is_a_task_like_any_other():
     [run] = world.runs("a")
     world.do("result", result(run))
     assert (run["model"], world.outcomes("a")[0]["decided"]) == (None, None)
+
+
+def test_an_instance_that_its_host_names_no_more_gets_no_work_and_what_runs_there_goes_on():
+    world, run = world_with_one_running()
+    gone = run["instance_id"]
+    world.do("heartbeat", heartbeat(world.now, world.runs(), instances=0))
+    world.do("decision", decision(submission("b")))
+    assert world.runs("b") == []
+    for _ in range(4):
+        world.wait(5)
+        world.do("heartbeat", heartbeat(world.now, [run], instances=0))
+    assert world.outcomes() == [] and len(world.runs("a")) == 1  # its lease is renewed where it is
+    world.do("result", result(run, now=world.now))
+    assert [o["task_id"] for o in world.outcomes()] == ["a"]
+    assert world.dispatcher.pools["writer"].instances[gone].running == set()
+
+
+def test_an_instance_that_moved_works_on_though_the_host_before_drains():
+    world, run = world_with_one_running()
+    world.do("heartbeat", heartbeat(world.now, host_id="host-1"))
+    world.do("heartbeat", heartbeat(world.now, [run], instances=0, draining=True))
+    world.do("decision", decision(submission("b")))
+    assert len(world.runs("b")) == 1
+
+
+def test_a_host_that_is_cordoned_starts_nothing_new():
+    world, _ = world_with_one_running()
+    world.do("heartbeat", heartbeat(world.now, world.runs(), draining=True))
+    world.do("decision", decision(submission("b")))
+    assert world.runs("b") == []
+    world.do("heartbeat", heartbeat(world.now, world.runs()))
+    assert len(world.runs("b")) == 1

@@ -68,7 +68,7 @@ class Line(RuleBasedStateMachine):
 
     @rule(
         draining=st.booleans(),
-        instances=st.integers(1, 3),
+        instances=st.integers(0, 3),
         listed=st.booleans(),
         host=st.sampled_from("ab"),
         crash=st.booleans(),

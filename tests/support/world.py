@@ -92,7 +92,9 @@ def result(run: dict[str, Any], kind: str = "completed", now: int = 0, **over: A
 def heartbeat(
     now: int, running: list[dict[str, Any]] | None = None, *, pool: str = "writer", instances: int = 2, **over: Any
 ) -> dict[str, Any]:
+    """Of a host with so many instances; what runs on others is a stray."""
     names = [f"{pool}-{i}" for i in range(instances)]
+    runs = running or []
     return {
         "event_id": f"host-0/a/{pool}/{now}",
         "pool": pool,
@@ -103,19 +105,16 @@ def heartbeat(
         "at": now,
         "draining": False,
         "zone": "",
-        "strays": [],
-        "instances": [
-            {
-                "instance_id": name,
-                "running": [
-                    {"task_id": r["task_id"], "attempt": r["attempt"]}
-                    for r in running or []
-                    if r["instance_id"] == name
-                ],
-            }
-            for name in names
+        "instances": [_instance(name, runs) for name in names],
+        "strays": [
+            _instance(name, runs) for name in dict.fromkeys(r["instance_id"] for r in runs) if name not in names
         ],
     } | over
+
+
+def _instance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    running = [{"task_id": r["task_id"], "attempt": r["attempt"]} for r in runs if r["instance_id"] == name]
+    return {"instance_id": name, "running": running}
 
 
 class World:

@@ -1,8 +1,21 @@
 """How the whole line is loaded: its pools, its instances, its hosts."""
 
+from functools import partial
 from typing import Any
 
-from gateway.fleet import AgentRow, agent_rows, pools_left
+from gateway import desiring
+from gateway.desiring import Wish
+from gateway.errors import BadInput
+from gateway.fleet import (
+    NO_ZONES,
+    AgentRow,
+    HostRow,
+    ZoneRow,
+    agent_rows,
+    host_rows,
+    pools_left,
+    zone_rows,
+)
 from gateway.live.board import COLUMNS, MINUTES
 from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
@@ -24,13 +37,12 @@ from gateway.server.shapes import (
     text,
     whole,
 )
+from infra.fleet import set_host as set_state
 
 
 async def fleet(call: Call) -> Reply:
     services = call.services
-    since = _heard_since(services)
     found = rows(services)
-    beats = [beat for beat in _beats(services) if beat["at"] >= since]
     known = services.registry
     pools = pools_left([plain(status) for _, status in sorted(known.pools.items())], known.removed)
     return Reply(
@@ -43,7 +55,8 @@ async def fleet(call: Call) -> Reply:
             "waiting": sum(pool["waiting"] for pool in pools),
             "waiting_max": sum(pool["waiting_max"] for pool in pools),
             "pools": pools,
-            "hosts": _hosts(beats),
+            "hosts": [row._asdict() for row in _host_rows(services)],
+            "zones": [row._asdict() for row in _zone_rows(services)],
         }
     )
 
@@ -63,7 +76,15 @@ def rows(services: Services) -> list[AgentRow]:
         _beats(services),
         heard_since_us=_heard_since(services),
         model_default=services.settings.model_default,
+        desired=registry.desired,
+        zones=services.settings.zones or NO_ZONES,
     )
+
+
+def _zone_rows(services: Services) -> list[ZoneRow]:
+    registry, zones = services.registry, services.settings.zones
+    agents = list(registry.agents.values())
+    return zone_rows(agents, _beats(services), registry.desired, zones, _heard_since(services))
 
 
 def _beats(services: Services) -> list[dict[str, Any]]:
@@ -74,18 +95,31 @@ def _heard_since(services: Services) -> int:
     return now_us() - int(1_000_000 * services.settings.lease_s)
 
 
-def _hosts(beats: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By name: what each said last."""
-    hosts: dict[str, dict[str, Any]] = {}
-    for beat in beats:
-        host = hosts.setdefault(
-            beat["host_id"], {"host_id": beat["host_id"], "at": 0, "draining": False, "instances": 0, "running": 0}
-        )
-        host["at"] = max(host["at"], beat["at"])
-        host["draining"] |= beat["draining"]
-        host["instances"] += len(beat["instances"])
-        host["running"] += sum(len(instance["running"]) for instance in beat["instances"])
-    return [hosts[name] for name in sorted(hosts)]
+async def scale(call: Call) -> Reply:
+    agent = call.given["agent_id"]
+    asked = Wish(agent, call.body["instances"], call.body.get("zone"), call.body.get("reason", ""), call.principal.name)
+    try:
+        wish = await call.services.slow(desiring.scale, call.services.settings, asked)
+    except desiring.NoAgent as error:
+        raise Problem(404, str(error)) from None
+    except BadInput as error:
+        raise Problem(400, str(error)) from None
+    return Reply(wish)
+
+
+async def set_host(call: Call) -> Reply:
+    host_id, state = call.given["host_id"], call.body["state"]
+    known = {host.host_id for host in _host_rows(call.services)}
+    if host_id not in known and host_id not in call.services.registry.hosts:
+        raise Problem(404, "There is no host of this name; GET /api/fleet lists those that are heard of.")
+    by, reason = call.principal.name, call.body.get("reason", "")
+    return Reply(
+        await call.services.slow(partial(set_state, call.services.settings, host_id, state, by=by, reason=reason))
+    )
+
+
+def _host_rows(services: Services) -> list[HostRow]:
+    return host_rows(_beats(services), services.registry.hosts, _heard_since(services))
 
 
 # --- the declarations
@@ -94,17 +128,36 @@ _HOST = record(
     "An executor host.",
     {
         "host_id": text("Its name."),
-        "at": whole("When it was last heard [µs, UTC]"),
-        "draining": flag("Whether it takes no more work."),
+        "zone": text("Its zone; empty where there are none."),
+        "state": text(
+            "open: works. cordoned: starts nothing new. draining: finishes, others have its instances. drained: has "
+            "nothing left. stopping: ends by itself. silent: was heard of, and is no more.",
+            enum=["open", "cordoned", "draining", "drained", "stopping", "silent"],
+        ),
         "instances": whole("Instances it runs."),
         "running": whole("Attempts in its hands."),
+        "agents": whole("Agents that have instances there."),
+        "heard_at": or_null(whole("When it was last heard [µs, UTC]")),
+        "reason": text("Who asked it to rest, and why."),
+    },
+)
+_ZONE = record(
+    "A zone.",
+    {
+        "zone": text("Its name."),
+        "hosts": whole("Hosts that are heard of."),
+        "instances": whole("Instances as asked for."),
+        "instances_live": whole("Live instances."),
+        "running": whole("Attempts in hand."),
     },
 )
 _POOL = record(
     event("pool_status")["description"],
     fields("pool_status") | {"removed": flag("Whether its agent was taken out, and only its tasks are left.")},
 )
-PARTS: dict[str, Schema] = {"PoolStatus": _POOL, "Host": _HOST}
+PARTS: dict[str, Schema] = {"PoolStatus": _POOL, "Host": _HOST, "Zone": _ZONE} | {
+    name: event(of) for name, of in (("AgentDesired", "agent_desired"), ("HostDesired", "host_desired"))
+}
 
 
 def example_row() -> dict[str, Any]:
@@ -123,9 +176,13 @@ def _example_fleet() -> dict[str, Any]:
     return (
         {"at": beat["at"]}
         | {name: row[name] for name in totals}
-        | {"pools": pools_left([plain(example("pool_status"))], ()), "hosts": _hosts([beat])}
+        | {"pools": pools_left([plain(example("pool_status"))], ())}
+        | {"hosts": [row._asdict() for row in host_rows([beat], {}, beat["at"])]}
+        | {"zones": [ZoneRow("a", 2, 8, 8, 3)._asdict()]}
     )
 
+
+_REASON = text("Why, in words, for those who look later.", maxLength=desiring.REASON_CHARS_MAX)
 
 ROUTES = [
     Route(
@@ -139,13 +196,14 @@ ROUTES = [
             {
                 "at": whole("When this was looked at [µs, UTC]"),
                 "instances_live": whole("Live instances."),
-                "instances": whole("Instances as defined."),
+                "instances": whole("Instances as asked for."),
                 "running": whole("Tasks that run."),
                 "slots": whole("Slots of live instances."),
                 "waiting": whole("Tasks that wait."),
                 "waiting_max": whole("Most tasks that may wait."),
                 "pools": many(ref("PoolStatus"), "By name; not those of agents that were taken out and left no task."),
-                "hosts": many(ref("Host"), "By name; those heard of within the lease."),
+                "hosts": many(ref("Host"), "By name; those heard of, and those that were asked to rest."),
+                "zones": many(ref("Zone"), "As the setting `zones` has them; empty where there are none."),
             },
         ),
         example=_example_fleet,
@@ -176,5 +234,48 @@ ROUTES = [
             Parameter("minutes", "query", whole("How far back.", minimum=1, maximum=MINUTES, default=60), 60),
         ],
         errors=(503,),
+    ),
+    Route(
+        "POST",
+        "/api/agents/{agent_id}/scale",
+        scale,
+        "admin",
+        "Ask for another number of instances of an agent",
+        answer=ref("AgentDesired"),
+        example=lambda: example("agent_desired"),
+        doc="It goes before the number of its definition. Fewer instances: what runs on those that go is finished.",
+        parameters=[
+            Parameter("agent_id", "path", text("an agent's name", minLength=1, maxLength=200), "code-reviewer")
+        ],
+        body=record(
+            "What is wanted.",
+            {
+                "instances": whole("How many.", minimum=0, maximum=desiring.INSTANCES_MAX),
+                "zone": or_null(text("In this zone, the others stay; null spreads them over all.")),
+                "reason": _REASON,
+            },
+            optional=("zone", "reason"),
+        ),
+        body_examples=lambda: {"for a while": {"instances": 6, "reason": "the end of the quarter"}},
+        errors=(404,),
+    ),
+    Route(
+        "POST",
+        "/api/hosts/{host_id}",
+        set_host,
+        "admin",
+        "Ask a host to rest, or to work again",
+        answer=ref("HostDesired"),
+        example=lambda: example("host_desired"),
+        doc="`cordoned`: it starts nothing new. `drained`: others have its instances, and it finishes what it has. "
+        "`open`: it works again.",
+        parameters=[Parameter("host_id", "path", text("a host's name", minLength=1, maxLength=200), "host-1")],
+        body=record(
+            "What is wanted.",
+            {"state": text("state", enum=["open", "cordoned", "drained"]), "reason": _REASON},
+            optional=("reason",),
+        ),
+        body_examples=lambda: {"before it is shut down": {"state": "drained", "reason": "a new kernel"}},
+        errors=(404,),
     ),
 ]

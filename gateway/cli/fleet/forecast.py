@@ -1,4 +1,4 @@
-"""`headway fleet`: what the fleet will have to carry. `forecast` tells it from history, of the line or of any table."""
+"""`headway fleet forecast`: what the fleet will have to carry, from the history of the line or of any table."""
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -23,15 +23,7 @@ SHOWN = 24
 """Rows of the table; a longer forecast is thinned, with its last step, and is whole in JSON."""
 
 
-@click.group()
-def fleet() -> None:
-    """What the fleet of agents will have to carry.
-
-    Example: headway fleet forecast load.csv --horizon 1h
-    """
-
-
-@fleet.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--horizon", type=Duration(SECOND_US), default="1h", show_default=True, help="How far ahead: 1h, 6h, 1d.")
 @click.option("--step", type=Duration(SECOND_US), help="Width of a step, as 5m; by default found from the data.")

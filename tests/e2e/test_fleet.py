@@ -1,0 +1,107 @@
+"""Executor hosts follow what is asked of the fleet, on a real broker, and drop nothing on the way."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import fleet
+from infra.settings import Settings
+from processors.placing import names
+from tests.support.executor import Dispatch, host_settings, hosts_at_work, running_host
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+LONG = {"skill": "code_generation"}
+"""A simulated task that takes about half a second here."""
+
+
+@pytest.fixture
+def settings(broker: Settings, tmp_path: Path) -> Settings:
+    return host_settings(broker, tmp_path)
+
+
+@pytest.fixture
+def dispatch(settings: Settings) -> Iterator[Dispatch]:
+    playing = Dispatch(settings)
+    yield playing
+    playing.close()
+
+
+def strays(dispatch: Dispatch, agent_id: str, host_id: str) -> list[str]:
+    of_host = [beat for beat in dispatch.heartbeats(agent_id) if beat["host_id"] == host_id]
+    return [run["task_id"] for stray in of_host[-1]["strays"] for run in stray["running"]]
+
+
+def here(dispatch: Dispatch, agent_id: str, host_id: str) -> list[str]:
+    dispatch.hear()
+    of_host = [beat for beat in dispatch.heartbeats(agent_id) if beat["host_id"] == host_id]
+    return [one["instance_id"] for one in of_host[-1]["instances"]] if of_host else []
+
+
+def test_as_many_instances_are_there_as_are_asked_for_and_those_that_go_finish(
+    settings: Settings, dispatch: Dispatch
+) -> None:
+    dispatch.agent("sized", instances=3)
+    with running_host(dataclasses.replace(settings, sim_speed=10.0)):
+        dispatch.await_instances("sized", 3)
+        fleet.scale(settings, "sized", lambda *_: {"": 6}, by="ana")
+        until(lambda: here(dispatch, "sized", "host-0") == names("sized", "", 6), what="six instances")
+        dispatch.run("sized-1", "sized", instance=5, **LONG)
+        dispatch.await_started("sized-1")
+        fleet.scale(settings, "sized", lambda *_: {"": 2}, by="ana")
+        until(lambda: here(dispatch, "sized", "host-0") == names("sized", "", 2), what="two instances")
+        assert strays(dispatch, "sized", "host-0") == ["sized-1"]
+        assert dispatch.await_result("sized-1")["kind"] == "completed"
+        fleet.scale(settings, "sized", lambda *_: {"": 0}, by="ana")
+        until(lambda: here(dispatch, "sized", "host-0") == [], what="no instance")
+
+
+def test_a_drained_host_gives_its_instances_away_and_finishes_what_it_has(
+    settings: Settings, dispatch: Dispatch
+) -> None:
+    dispatch.agent("moved", instances=8)
+    slow = dataclasses.replace(settings, sim_speed=8.0)
+    with running_host(slow, 0), running_host(slow, 1):
+        until(lambda: dispatch.hear() or hosts_at_work(dispatch, "moved", 8) == 2, 30, "both hosts at work")
+        numbers = [int(name.rpartition("-")[2]) for name in here(dispatch, "moved", "host-1")]
+        ids = [f"moved-{n}" for n in numbers]
+        for task_id, number in zip(ids, numbers, strict=True):
+            dispatch.run(task_id, "moved", instance=number, **LONG)
+        dispatch.await_started(*ids)
+        fleet.set_host(settings, "host-1", "drained", by="ana", reason="a kernel")
+        until(lambda: len(here(dispatch, "moved", "host-0")) == 8, what="all instances with the other")
+        ends = [dispatch.await_result(task_id) for task_id in ids]
+        assert [(end["kind"], end["host_id"]) for end in ends] == [("completed", "host-1")] * len(ids)
+        until(lambda: here(dispatch, "moved", "host-1") == [], what="nothing left")
+        fleet.set_host(settings, "host-1", "open", by="ana")
+        until(lambda: dispatch.hear() or hosts_at_work(dispatch, "moved", 8) == 2, 30, "both hosts at work again")
+    assert [r["kind"] for r in dispatch.heard["tasks.results"] if r["task_id"] in ids] == ["completed"] * len(ids)
+
+
+def test_a_cordoned_host_says_so_and_keeps_what_it_has(settings: Settings, dispatch: Dispatch) -> None:
+    dispatch.agent("idle", instances=2)
+    with running_host(settings):
+        dispatch.await_instances("idle", 2)
+        for state, draining in (("cordoned", True), ("open", False)):
+            fleet.set_host(settings, "host-0", state, by="ana")  # type: ignore[arg-type]
+            until(lambda d=draining: dispatch.hear() or dispatch.heartbeats("idle")[-1]["draining"] is d, what=state)  # type: ignore[misc]
+            assert here(dispatch, "idle", "host-0") == names("idle", "", 2)
+
+
+def test_instances_are_in_their_zones_and_stay_there_when_a_host_dies(settings: Settings, dispatch: Dispatch) -> None:
+    zoned = dataclasses.replace(settings, zones=("a", "b"))
+    dispatch.agent("zoned", instances=2)
+    fleet.scale(zoned, "zoned", lambda *_: {"a": 1, "b": 2}, by="ana")
+    with running_host(zoned, 0) as first, running_host(zoned, 1):
+        until(lambda: here(dispatch, "zoned", "host-0") == names("zoned", "a", 1), 30, "zone a")
+        until(lambda: here(dispatch, "zoned", "host-1") == names("zoned", "b", 2), 30, "zone b")
+        first.kill()
+        for zone, at in (("a", 0), ("b", 0)):
+            dispatch.run(f"in-{zone}", "zoned", instance_id=names("zoned", zone, 1)[at])
+        assert dispatch.await_result("in-b")["host_id"] == "host-1"
+        assert here(dispatch, "zoned", "host-1") == names("zoned", "b", 2)
+        with running_host(zoned, 0):  # back, it takes up what waited in its zone
+            assert dispatch.await_result("in-a")["host_id"] == "host-0"
