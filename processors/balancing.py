@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from processors.health import Health
+
 _SMOOTHING = 0.2
 """Weight of the newest run in the moving means: about the last ten runs count."""
 
@@ -15,6 +17,8 @@ class Instance:
     host_id: str = ""
     seen_at: int = 0
     draining: bool = False
+    silent: bool = False
+    """Whether work was taken from it for its host said nothing, and still does not."""
     running: set[str] = field(default_factory=set)
     completed: int = 0
     failed: int = 0
@@ -24,6 +28,7 @@ class Instance:
     """Share of runs that succeeded, pulled towards one half while there are few."""
     turn: float = 0.0
     """Credit of weighted round robin."""
+    health: Health = field(default_factory=Health)
 
     def record(self, succeeded: bool, response_ms: float) -> None:
         """Learns from one finished run."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from processors import messages
 from processors.backoff import retry_delay_us
+from processors.balancing import Instance
 from processors.evaluation import GOOD_ENOUGH, evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
@@ -21,6 +22,8 @@ from processors.task import Task, marker
 from schemas.events import (
     AgentHeartbeat,
     DispatchRecord,
+    FleetEvent,
+    FleetStep,
     ItemFinished,
     OutcomeStatus,
     Override,
@@ -94,6 +97,8 @@ class Dispatcher:
         self._timers: list[tuple[int, str]] = []
         self._status_due = 0
         self._silent_until = 0
+        self._silent: dict[tuple[str, str], list[str]] = {}
+        """By pool and instance: tasks that were just taken from one whose host says nothing."""
         self._ready: set[str] = set()
         """Pools where something changed since the last dispatch."""
         self._stale: dict[str, set[tuple[str, int]]] = {}
@@ -132,7 +137,7 @@ class Dispatcher:
             return
         if event["started_at"] is not None and task.started_at is None:
             task.started_at = event["started_at"]
-        self._release(task, event)
+        self._release(task, event, now)
         if task.phase == "cancelling" and event["kind"] != "completed":
             self._end(task, "cancelled", now, error=task.error)
         else:
@@ -144,7 +149,8 @@ class Dispatcher:
         if now - event["at"] > self.limits.lease_us:
             return  # read late: it says nothing about now
         pool = self._pool(event["pool"], event["agent_id"])
-        pool.hear(event)
+        for instance in pool.hear(event):
+            self._tell(pool, instance, "well", "its host is heard again", now)
         for report in event["instances"] + event["strays"]:
             stale: set[tuple[str, int]] = set()
             for run in report["running"]:
@@ -193,11 +199,22 @@ class Dispatcher:
             task = self.tasks.get(heappop(self._timers)[1])
             if task is not None:
                 self._wake(task, now)
+        for (name, instance_id), taken in self._silent.items():
+            pool = self.pools[name]
+            instance = pool.instance(instance_id)
+            if now - instance.seen_at <= self.limits.lease_us:
+                continue  # it has moved, and only the host before is silent
+            instance.silent = True
+            detail = f"no word from its host for {self.limits.lease_us / 1e6:g} s; what it had goes to others"
+            self._tell(pool, instance, "silent", detail, now, taken)
+        self._silent.clear()
         while self.cancels and next(iter(self.cancels.values())) <= now - _CANCELS_KEPT_US:
             self._dirty[self.cancels.popitem(last=False)[0]] = None
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_US
             for pool in self.pools.values():
+                for instance, change in pool.wake(now):
+                    self._tell(pool, instance, change, instance.health.reason, now)
                 # After a restart a pool is not called empty before its hosts had time to speak.
                 known = now > self._silent_until or any(i.seen_at for i in pool.instances.values())
                 if known and pool.has_news(now, self.limits.lease_us):
@@ -425,6 +442,24 @@ class Dispatcher:
         for child in subtasks(submission, now):
             self._sends.append(Send("tasks.submitted", child["session_id"], "TaskSubmitted", child, child["task_id"]))
 
+    def _tell(
+        self, pool: Pool, instance: Instance, what: FleetStep, detail: str, now: int, tasks: Iterable[str] | None = None
+    ) -> None:
+        """Writes down what happened to an instance, for those who ask later."""
+        pool.changed = True
+        self._ready.add(pool.name)
+        event: FleetEvent = {
+            "event_id": f"{instance.instance_id}/{what}/{now}",
+            "subject": instance.instance_id,
+            "pool": pool.name,
+            "host_id": instance.host_id,
+            "what": what,
+            "at": now,
+            "detail": detail,
+            "tasks": sorted(instance.running if tasks is None else tasks),
+        }
+        self._sends.append(Send("fleet.events", pool.name, "FleetEvent", event))
+
     # -- details ----------------------------------------------------------------------------------------------------
 
     def _pool(self, name: str, agent_id: str) -> Pool:
@@ -484,6 +519,7 @@ class Dispatcher:
         elif overdue:
             self._retry(task, reason, None, now)
         else:
+            self._silent.setdefault((task.pool, task.instance_id or ""), []).append(task.task_id)
             self._lost(task, reason, now)
 
     def _is_gone(self, task: Task, event: TaskResult, now: int) -> bool:
@@ -497,13 +533,19 @@ class Dispatcher:
         pool.instance(task.instance_id or "").running.discard(task.task_id)
         self._touch(pool)
 
-    def _release(self, task: Task, event: TaskResult) -> None:
+    def _release(self, task: Task, event: TaskResult, now: int) -> None:
         """Frees the slot and lets the instance learn from the run."""
         self._free_slot(task)
         if event["kind"] in ("completed", "failed"):
             response_ms = (event["finished_at"] - (event["started_at"] or event["finished_at"])) / 1000
-            instance = self.pools[task.pool].instance(task.instance_id or "")
-            instance.record(event["kind"] == "completed", response_ms)
+            pool, succeeded = self.pools[task.pool], event["kind"] == "completed"
+            instance = pool.instance(task.instance_id or "")
+            instance.record(succeeded, response_ms)
+            if not succeeded and not event["retryable"]:
+                return  # a task that can succeed nowhere says nothing about where it ran
+            change = pool.judge(instance, task.skill, succeeded, response_ms, now)
+            if change is not None:
+                self._tell(pool, instance, change, instance.health.reason, now)
 
     def _stop(
         self, task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str, reason: str, now: int

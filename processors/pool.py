@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from processors.balancing import BALANCERS, Instance, load_of
+from processors.health import Change, Peers
 from processors.queueing import FairQueue
-from schemas.events import AgentHeartbeat, PoolStatus
+from schemas.events import AgentHeartbeat, IllInstance, PoolStatus
 
 _REFUSAL_WAIT_MS = (1_000, 300_000)
 """Shortest and longest `retry_after` of a refusal: never a hammering client, never one that gives up."""
+
+_ILL_MAX = 20
 
 
 class Pool:
@@ -25,6 +28,7 @@ class Pool:
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
         self._last = ""
+        self._peers = Peers()
         self._of_host: dict[str, set[str]] = {}
         """By host: the instances that its last heartbeat named as its own."""
 
@@ -38,19 +42,25 @@ class Pool:
             found = self.instances[instance_id] = Instance(instance_id)
         return found
 
-    def hear(self, event: AgentHeartbeat) -> None:
-        """A host names all of its instances here; one that it names no more is gone, or with another host."""
-        host_id, named = event["host_id"], set()
+    def hear(self, event: AgentHeartbeat) -> list[Instance]:
+        """A host names all of its instances here; one that it names no more is gone, or with another host. Answers
+        those that had been silent.
+        """
+        host_id, named, back = event["host_id"], set(), []
         for report in event["instances"]:
             instance = self.instance(report["instance_id"])
             instance.host_id = host_id
             instance.seen_at = max(instance.seen_at, event["at"])
             instance.draining = event["draining"]
             named.add(instance.instance_id)
+            if instance.silent:
+                instance.silent = False
+                back.append(instance)
         for gone in self._of_host.get(host_id, set()) - named:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
         self._of_host[host_id] = named
+        return back
 
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
@@ -60,8 +70,24 @@ class Pool:
         return [
             i
             for i in self.instances.values()
-            if len(i.running) < self._slots and not i.draining and now - i.seen_at <= lease_us
+            if len(i.running) < self._slots_of(i) and not i.draining and now - i.seen_at <= lease_us
         ]
+
+    def _slots_of(self, instance: Instance) -> int:
+        """One that does worse than its peers gets nothing; one that is tried, a task at a time."""
+        return {"well": self._slots, "trial": 1, "out": 0}[instance.health.state]
+
+    def judge(self, instance: Instance, kind: str, succeeded: bool, response_ms: float, now: int) -> Change | None:
+        """Takes in a run, and says how the instance stands since if that has changed."""
+        live = sum(map(len, self._of_host.values()))
+        return self._peers.judge(instance.health, kind, succeeded, response_ms, live, now)
+
+    def wake(self, now: int) -> list[tuple[Instance, Change]]:
+        """Whom time has changed."""
+        if not self._peers.ill:
+            return []
+        woken = ((i, self._peers.wake(i.health, now)) for i in self.instances.values())
+        return [(instance, change) for instance, change in woken if change is not None]
 
     def take_slot(
         self, free: list[Instance], task_id: str, complexity: float, avoid: str | None, balancer: str
@@ -71,7 +97,7 @@ class Pool:
         chosen = BALANCERS[balancer](others or free, self._last, complexity)
         self._last = chosen.instance_id
         chosen.running.add(task_id)
-        if len(chosen.running) >= self._slots:
+        if len(chosen.running) >= self._slots_of(chosen):
             free.remove(chosen)
         return chosen
 
@@ -104,7 +130,7 @@ class Pool:
             "waiting": self.waiting,
             "waiting_max": waiting_max,
             "running": sum(len(i.running) for i in every),
-            "slots": sum(self._slots for i in alive if not i.draining),
+            "slots": sum(self._slots_of(i) for i in alive if not i.draining),
             "instances": len(alive),
             "oldest_wait_ms": 0 if oldest_at is None else max(0, now - oldest_at) // 1000,
             "completed": sum(i.completed for i in every) + (past["completed"] if past else 0),
@@ -112,8 +138,14 @@ class Pool:
             "mean_response_ms": _mean([i.response_ms for i in ran], past["mean_response_ms"] if past else 0.0),
             "error_rate": _mean([i.error_rate for i in ran], past["error_rate"] if past else 0.0),
             "load_score": _mean([load_of(i) for i in alive], 0.0),
-            "ill": [],
+            "ill": [_ill(i) for i in alive if i.health.state != "well"][:_ILL_MAX],
         }
+
+
+def _ill(instance: Instance) -> IllInstance:
+    health = instance.health
+    reason = health.reason if health.state == "out" else f"is tried: {health.reason}"
+    return {"instance_id": instance.instance_id, "since_at": health.since_at, "reason": reason}
 
 
 def _mean(values: list[float], otherwise: float) -> float:

@@ -32,7 +32,7 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "outlier", "ejected", "redistributed", "ping", "restart", "verify", "well"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
@@ -384,7 +384,7 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance or was done for it: found ill, tried, well again."""
+    """Something that happened to an instance: it fell silent, was left out, is tried, works again."""
 
     event_id: str
     subject: str

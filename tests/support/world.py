@@ -158,7 +158,7 @@ class World:
         return self.do("tick")
 
     def of(self, topic: str, task_id: str | None = None) -> list[dict[str, Any]]:
-        return [s.value for s in self.sent if s.topic == topic and task_id in (None, s.value["task_id"])]
+        return [s.value for s in self.sent if s.topic == topic and task_id in (None, s.value.get("task_id"))]
 
     def of_pools(self) -> list[dict[str, Any]]:
         return [s.value for s in self.sent if s.topic == "pools.status"]

@@ -180,6 +180,11 @@ def _show_fleet(as_json: bool) -> None:
         right=["instances", "running", "waiting", "errors", "load"],
         giving=["hosts"],
     )
+    for pool in newest_by_key(settings, "pools.status").values():
+        for ill in pool["ill"]:
+            remark(
+                f"{ill['instance_id']} has been left out for {duration(now_us() - ill['since_at'])}: {ill['reason']}."
+            )
     say()
     _tell_hosts(of_hosts, bool(settings.zones))
     if zones:
