@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import agent_file, kafka, metrics, models, note_file, rule_file, skill_file
+from infra import agent_file, kafka, metrics, models, note_file, rule_file, schedule_file, skill_file
 from infra.front_matter import Form
 from infra.settings import Settings
 from schemas.codec import BadMessage, decode_as
@@ -22,6 +22,8 @@ from schemas.events import (
     NoteDefinition,
     PoolStatus,
     RoutingModel,
+    Schedule,
+    ScheduleRuns,
     SkillDefinition,
 )
 from schemas.topics import TOPICS
@@ -30,6 +32,7 @@ AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
+SCHEDULES, RUNS = "schedules", "schedule.runs"
 MODELS = models.TOPIC
 _SHOWN = {
     AGENTS: "agents",
@@ -38,6 +41,8 @@ _SHOWN = {
     NOTES: "notes",
     RULES: "rules",
     ALERTS: "alerts",
+    SCHEDULES: "schedules",
+    RUNS: "schedule_runs",
     MODELS: "models",
 }
 """Where the registry shows what stands on a topic; the states of pools come too often for that."""
@@ -46,6 +51,7 @@ _FORMS: dict[str, Form[Any]] = {
     "SkillDefinition": skill_file.FORM,
     "NoteDefinition": note_file.FORM,
     "AlertRule": rule_file.FORM,
+    "Schedule": schedule_file.FORM,
 }
 _POLL_S = 0.2
 _TROUBLE_S = 1.0
@@ -93,13 +99,13 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, notes, rules, pool states, experiments, models and alerts, kept up to date by a
-    thread.
+    """The newest agents, skills, notes, rules, schedules with their runs, pool states, experiments, models and alerts,
+    kept up to date by a thread.
 
-    `agents`, `skills`, `notes` and `rules` hold those that are not removed; each is a new dict after a change, and
-    `version` counts the changes of agents and skills. `removed` names the agents that were taken out. `experiments`,
-    `models` and `alerts` are new dicts after each change too; `pools` changes in place. Repeats and restarts do no
-    harm: the newest record of a key is the truth.
+    `agents`, `skills`, `notes`, `rules` and `schedules` hold those that are not removed; each is a new dict after a
+    change, and `version` counts the changes of agents and skills. `removed` names the agents that were taken out.
+    `experiments`, `models`, `alerts` and `schedule_runs` are new dicts after each change too; `pools` changes in place.
+    Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -118,6 +124,8 @@ class Registry:
         self.models: dict[str, RoutingModel] = {}
         self.rules: dict[str, AlertRule] = {}
         self.alerts: dict[str, Alert] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.schedule_runs: dict[str, ScheduleRuns] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics

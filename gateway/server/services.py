@@ -18,7 +18,7 @@ from gateway.server.shapes import Schema
 from gateway.server.slow import Slow
 from gateway.server.tokens import Tokens
 from gateway.server.waiting import Waiting
-from infra.registry import AGENTS, ALERTS, EXPERIMENTS, MODELS, NOTES, POOLS, RULES, SKILLS, Registry
+from infra.registry import AGENTS, ALERTS, EXPERIMENTS, MODELS, NOTES, POOLS, RULES, RUNS, SCHEDULES, SKILLS, Registry
 from infra.settings import Settings
 
 
@@ -61,7 +61,9 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         outbox=Outbox(settings),
         waiting=waiting,
         keys=Keys(),
-        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS)),
+        registry=Registry(
+            settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS)
+        ),
         finder=Finder(settings),
         knowledge=Knowledge(settings),
         slow=Slow(),
