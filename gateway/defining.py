@@ -131,6 +131,7 @@ def _defined_by(kind: Kind[Any], name: str, path: Path | None) -> str:
 _OFF = {
     definitions.AGENT.topic: ", and with `instances: 0` in it the agent does nothing",
     definitions.RULE.topic: ", and with a number that is never reached in it the rule never fires",
+    definitions.SCHEDULE.topic: ", and it runs only with `enabled: true` in it",
 }
 """How the copy of something that is shipped switches it off."""
 

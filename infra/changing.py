@@ -25,6 +25,7 @@ class Record(NamedTuple):
     key: str
     value: bytes | None
     """Null deletes."""
+    headers: list[tuple[str, str | bytes | None]] | None = None
 
 
 def change(settings: Settings, writer: str, what: str, make: Callable[[], tuple[T, Sequence[Record]]]) -> T:
@@ -48,6 +49,6 @@ def _change(settings: Settings, writer: str, make: Callable[[], tuple[T, Sequenc
     if records:
         producer.begin_transaction()
         for record in records:
-            producer.produce(record.topic, record.value, record.key.encode())
+            producer.produce(record.topic, record.value, record.key.encode(), headers=record.headers)
         producer.commit_transaction(kafka.ANSWER_S)
     return made

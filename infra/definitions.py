@@ -1,5 +1,5 @@
-"""What files define, on Kafka: where the files of agents, skills, notes and rules are, and bringing the topics in line
-with them.
+"""What files define, on Kafka: where the files of agents, skills, notes, rules and schedules are, and bringing the
+topics in line with them.
 
 `python -m infra.definitions publish` does that; `check` only reads the files.
 """
@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from infra import agent_file, folders, kafka, note_file, registry, rule_file, skill_file
+from infra import agent_file, folders, kafka, note_file, registry, rule_file, schedule_file, skill_file
 from infra.front_matter import BadFile, D, Form
 from infra.settings import BadSettings, Settings, load_settings
 from schemas.codec import encode
@@ -52,7 +52,8 @@ AGENT = Kind(agent_file.FORM, registry.AGENTS, agent_file.SHIPPED, "agents_dir",
 SKILL = Kind(skill_file.FORM, registry.SKILLS, skill_file.SHIPPED, "skills_dir", "skills")
 NOTE = Kind(note_file.FORM, registry.NOTES, note_file.SHIPPED, "notes_dir", "knowledge")
 RULE = Kind(rule_file.FORM, registry.RULES, rule_file.SHIPPED, "rules_dir", "alerts rules")
-KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, NOTE, RULE)
+SCHEDULE = Kind(schedule_file.FORM, registry.SCHEDULES, schedule_file.SHIPPED, "schedules_dir", "schedules")
+KINDS: tuple[Kind[Any], ...] = (AGENT, SKILL, NOTE, RULE, SCHEDULE)
 
 
 class Published(NamedTuple):
@@ -177,7 +178,7 @@ class Watch:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    described = "Files of agents, skills, notes and rules."
+    described = "Files of agents, skills, notes, rules and schedules."
     parser = argparse.ArgumentParser(prog="python -m infra.definitions", description=described)
     parser.add_argument("action", choices=("publish", "check"))
     action = parser.parse_args(arguments).action

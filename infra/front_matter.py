@@ -120,7 +120,9 @@ def _parse_yaml(where: object, front: str, accepted: str) -> list[tuple[int, str
             ]
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + _FIRST_LINE
-        raise BadFile(f"the front matter is no YAML: {error.problem}", line, where) from None
+        bare = "alias" in str(error.context) or "'@'" in str(error.problem)
+        quoted = "; a value that begins with * or @ goes in quotes" if bare else ""
+        raise BadFile(f"the front matter is no YAML: {error.problem}{quoted}", line, where) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # control characters, impossible dates, deep nesting
         raise BadFile(f"the front matter is no YAML: {error}", _FIRST_LINE, where) from None
     raise BadFile(f"the front matter is `name: value` lines. {accepted}", _FIRST_LINE, where)

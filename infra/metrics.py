@@ -216,6 +216,10 @@ ALERTS_FIRING = Gauge("headway_alerts_firing", "Alerts that fire", ["severity"])
 # failed: whoever is told of alerts does not answer; `headway alerts` shows with each what was tried.
 NOTIFICATIONS = Counter("headway_notifications", "Notifications of alerts", ["result"])
 
+# Due times of schedules by what came of them: handed_in, passed_over. A rise of passed_over: the monitor was away when
+# they were due, or runs take longer than their schedule leaves them; `headway schedules` shows which.
+SCHEDULE_RUNS = Counter("headway_schedule_runs", "Due times of schedules", ["result"])
+
 
 # --- judge -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import agent_file, kafka, metrics, models, note_file, rule_file, skill_file
+from infra import agent_file, kafka, metrics, models, note_file, rule_file, schedule_file, skill_file
 from infra.front_matter import Form
 from infra.settings import Settings
 from schemas.codec import BadMessage, decode_as
@@ -25,6 +25,8 @@ from schemas.events import (
     NoteDefinition,
     PoolStatus,
     RoutingModel,
+    Schedule,
+    ScheduleRuns,
     SkillDefinition,
 )
 from schemas.topics import TOPICS
@@ -34,6 +36,7 @@ SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
 DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
+SCHEDULES, RUNS = "schedules", "schedule.runs"
 MODELS = models.TOPIC
 _SHOWN = {
     AGENTS: "agents",
@@ -42,6 +45,8 @@ _SHOWN = {
     NOTES: "notes",
     RULES: "rules",
     ALERTS: "alerts",
+    SCHEDULES: "schedules",
+    RUNS: "schedule_runs",
     MODELS: "models",
     DESIRED: "desired",
     HOSTS: "hosts",
@@ -52,6 +57,7 @@ _FORMS: dict[str, Form[Any]] = {
     "SkillDefinition": skill_file.FORM,
     "NoteDefinition": note_file.FORM,
     "AlertRule": rule_file.FORM,
+    "Schedule": schedule_file.FORM,
 }
 _POLL_S = 0.2
 _TROUBLE_S = 1.0
@@ -99,13 +105,13 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, notes, rules, pool states, experiments, models, alerts, and wishes for the fleet, kept
-    up to date by a thread.
+    """The newest agents, skills, notes, rules, schedules with their runs, pool states, experiments, models, alerts, and
+    wishes for the fleet, kept up to date by a thread.
 
-    `agents`, `skills`, `notes` and `rules` hold those that are not removed; each is a new dict after a change, and
-    `version` counts the changes of agents and skills. `removed` names the agents that were taken out. `experiments`,
-    `models`, `alerts`, `desired` and `hosts` are new dicts after each change too; `pools` changes in place. Repeats and
-    restarts do no harm: the newest record of a key is the truth.
+    `agents`, `skills`, `notes`, `rules` and `schedules` hold those that are not removed; each is a new dict after a
+    change, and `version` counts the changes of agents and skills. `removed` names the agents that were taken out.
+    `experiments`, `models`, `alerts`, `schedule_runs`, `desired` and `hosts` are new dicts after each change too.
+    `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
     def __init__(
@@ -126,6 +132,8 @@ class Registry:
         self.alerts: dict[str, Alert] = {}
         self.desired: dict[str, AgentDesired] = {}
         self.hosts: dict[str, HostDesired] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.schedule_runs: dict[str, ScheduleRuns] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics

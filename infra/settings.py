@@ -138,6 +138,7 @@ class Settings:
     skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")
     notes_dir: str = _setting("", "Folder of Markdown notes (knowledge) beside the built-in ones. Empty: none.")
     rules_dir: str = _setting("", "Folder of Markdown rules of alerts beside the built-in ones. Empty: none.")
+    schedules_dir: str = _setting("", "Folder of Markdown schedules beside the built-in ones. Empty: none.")
     alerts_webhook: str = _setting(
         "", "Address that is told of alerts, by a POST of JSON. Empty: nobody is; it may hold a key.", secret=True
     )

@@ -37,6 +37,8 @@ HostState = Literal["unknown", "open", "cordoned", "drained"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
+MissedRuns = Literal["unknown", "last", "all", "skip"]
+OverlappingRuns = Literal["unknown", "allow", "skip"]
 AssignmentKind = Literal["unknown", "run", "cancel"]
 CommandKind = Literal["unknown", "cancel"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
@@ -611,6 +613,61 @@ class ScalingDecision(TypedDict):
     signals: list[ScalingSignal]
     expected: float | None
     reason: str
+
+
+class Escalation(TypedDict):
+    """What is done when runs do not succeed."""
+
+    after_failures: int
+    priority: int | None
+    agent: str | None
+
+
+class Schedule(TypedDict):
+    """Work that is handed in again and again: when, and what. The newest record of a schedule counts."""
+
+    schedule: str
+    description: str
+    cron: str | None
+    every: str | None
+    timezone: str
+    missed: MissedRuns
+    overlap: OverlappingRuns
+    enabled: bool
+    tenant: str
+    priority: int
+    agent: str | None
+    skill: str | None
+    model: str | None
+    timeout_s: float | None
+    deadline_s: float | None
+    escalate: Escalation | None
+    text: str
+    removed: bool
+    updated_at: int
+
+
+class ScheduledRun(TypedDict):
+    """One run of a schedule."""
+
+    task_id: str
+    due_at: int
+    submitted_at: int
+    by: str | None
+    escalated: bool
+    status: OutcomeStatus | None
+    finished_at: int | None
+    error: str | None
+
+
+class ScheduleRuns(TypedDict):
+    """What a schedule has run, and how far it has come. The newest record of a schedule counts."""
+
+    schedule: str
+    counting: str
+    through_at: int
+    passed_over: int
+    runs: list[ScheduledRun]
 
 
 class SkillDefinition(TypedDict):

@@ -23,6 +23,7 @@ from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import Alert, AlertRule
 from schemas.topics import TOPICS
 from streams.acting import Acting, Wish
+from streams.scheduler import Scheduler
 
 COMMANDS = "alert.commands"
 WHOLE = (registry.RULES, registry.POOLS, COMMANDS)
@@ -192,4 +193,5 @@ def _now_us() -> int:
 
 def main(settings: Settings, index: int) -> None:
     metrics.serve(settings, metrics.port_offset("monitor", index))
+    Scheduler(settings).start()
     Monitor(settings).run()

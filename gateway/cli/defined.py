@@ -1,4 +1,5 @@
-"""What the commands of agents, skills, notes and rules share: a definition changed by its file, publishing, errors."""
+"""What the commands of agents, skills, notes, rules and schedules share: a definition changed by its file, publishing,
+errors."""
 
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from gateway.errors import BadInput, GatewayError
 from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
 from infra import definitions
-from infra.definitions import AGENT, NOTE, RULE, SKILL, Kind
+from infra.definitions import AGENT, NOTE, RULE, SCHEDULE, SKILL, Kind
 from infra.front_matter import BadFile
 from infra.settings import Settings, load_settings
 
@@ -59,6 +60,18 @@ actions: [notify]         # notify, pause_experiments
 subjects: line            # line, or pools: each agent for itself
 ---
 What it means, and what to do.
+""",
+    SCHEDULE.topic: """---
+description: Says in one sentence what it is for.
+cron: "0 6 * * mon-fri"   # minute, hour, day, month, weekday; or "@daily"; or instead of it `every: 15m`
+timezone: UTC             # as Europe/Berlin
+missed: last              # of runs that nobody was there for: last, all or skip
+overlap: allow            # or skip: no run while the one before is open
+priority: 5               # 1 (first) to 10 (last)
+# agent: generalist
+# escalate: {after_failures: 2, priority: 1}
+---
+The task. {date}, {due} and {schedule} stand for what they say.
 """,
 }
 

@@ -1,5 +1,5 @@
-"""What files define, by HTTP: told as a file, checked, changed and taken out; the same for agents, skills, notes and
-rules."""
+"""What files define, by HTTP: told as a file, checked, changed and taken out; the same for agents, skills, notes, rules
+and schedules."""
 
 import asyncio
 import time
@@ -20,7 +20,8 @@ READ_BACK_S = 3.0
 """How long a change may take to come back from its topic until it is answered all the same."""
 
 _MARKDOWN = text(
-    "Its file: front matter and text, as docs/agents.md, skills.md, knowledge.md and alerts.md tell.", maxLength=300_000
+    "Its file: front matter and text, as docs/agents.md, skills.md, knowledge.md, alerts.md and schedules.md tell.",
+    maxLength=300_000,
 )
 _SEEN = whole("`updated_at` as it was when you looked: who changed it since then is not overwritten.", minimum=0)
 STAYS = or_null(text("Why an admin cannot take it out; null: it can be tried."))

@@ -18,8 +18,24 @@ from gateway.server.shapes import Schema
 from gateway.server.slow import Slow
 from gateway.server.tokens import Tokens
 from gateway.server.waiting import Waiting
-from infra.registry import AGENTS, ALERTS, DESIRED, EXPERIMENTS, HOSTS, MODELS, NOTES, POOLS, RULES, SKILLS, Registry
+from infra.registry import (
+    AGENTS,
+    ALERTS,
+    DESIRED,
+    EXPERIMENTS,
+    HOSTS,
+    MODELS,
+    NOTES,
+    POOLS,
+    RULES,
+    RUNS,
+    SCHEDULES,
+    SKILLS,
+    Registry,
+)
 from infra.settings import Settings
+
+_FOLLOWED = (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         outbox=Outbox(settings),
         waiting=waiting,
         keys=Keys(),
-        registry=Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, DESIRED, HOSTS)),
+        registry=Registry(settings, _FOLLOWED),
         finder=Finder(settings),
         knowledge=Knowledge(settings),
         slow=Slow(),

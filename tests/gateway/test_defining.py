@@ -10,7 +10,13 @@ from infra.definitions import AGENT, KINDS, NOTE, RULE, SKILL, Kind
 from infra.settings import Settings
 from tests.support.agents import agent
 
-SHIPPED = {"agents": "generalist", "skills": "code_review", "notes": "say-what-you-think-of-answers", "rules": "errors"}
+SHIPPED = {
+    "agents": "generalist",
+    "skills": "code_review",
+    "notes": "say-what-you-think-of-answers",
+    "rules": "errors",
+    "schedules": "daily-report",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

@@ -6,7 +6,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from infra.kafka import read_all
-from infra.registry import AGENTS, ALERTS, NOTES, POOLS, RULES, SKILLS
+from infra.registry import AGENTS, ALERTS, NOTES, POOLS, RULES, SCHEDULES, SKILLS
 from infra.settings import Settings
 from schemas.codec import decode_as, encode
 from schemas.topics import TOPICS
@@ -25,7 +25,7 @@ class Line:
         self.settings = Settings(
             kafka_bootstrap=f"{broker.host}:{broker.port}", agents_dir=str(folder), state_dir=str(folder / "state")
         )
-        for topic in (AGENTS, POOLS, SKILLS, NOTES, RULES, ALERTS):
+        for topic in (AGENTS, POOLS, SKILLS, NOTES, RULES, ALERTS, SCHEDULES):
             self.client.list_topics(topic, timeout=10)
 
     def write(self, topic: str, key: Any, value: bytes | None) -> None:
