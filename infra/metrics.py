@@ -216,6 +216,11 @@ ALERTS_FIRING = Gauge("headway_alerts_firing", "Alerts that fire", ["severity"])
 # failed: whoever is told of alerts does not answer; `headway alerts` shows with each what was tried.
 NOTIFICATIONS = Counter("headway_notifications", "Notifications of alerts", ["result"])
 
+# Changes of size by the autoscaler, up or down: done yes, dry_run (it only said so), failed (Kafka did not answer, or
+# somebody asked for another number at that moment). Up and down in turns: the load swings; raise scale_down_s. A rise
+# of failed: see the monitor's log.
+SCALINGS = Counter("headway_scalings", "Changes of size by the autoscaler", ["way", "done"])
+
 
 # --- judge -------------------------------------------------------------------------------------------------------
 
