@@ -220,6 +220,11 @@ NOTIFICATIONS = Counter("headway_notifications", "Notifications of alerts", ["re
 # they were due, or runs take longer than their schedule leaves them; `headway schedules` shows which.
 SCHEDULE_RUNS = Counter("headway_schedule_runs", "Due times of schedules", ["result"])
 
+# Changes of size by the autoscaler, up or down: done yes, dry_run (it only said so), failed (Kafka did not answer, or
+# somebody asked for another number at that moment). Up and down in turns: the load swings; raise scale_down_s. A rise
+# of failed: see the monitor's log.
+SCALINGS = Counter("headway_scalings", "Changes of size by the autoscaler", ["way", "done"])
+
 
 # --- judge -------------------------------------------------------------------------------------------------------
 

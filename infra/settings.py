@@ -24,6 +24,7 @@ MASK = "********"
 ROUTING_LEARNED, ROUTING_RULES = "hybrid", "rules"
 EMBEDDERS = ("static", "minilm")
 BALANCERS = ("weighted_round_robin", "round_robin", "least_connections", "adaptive", "load_score")
+SCALING = ("off", "dry_run", "on")
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -141,6 +142,22 @@ class Settings:
     schedules_dir: str = _setting("", "Folder of Markdown schedules beside the built-in ones. Empty: none.")
     alerts_webhook: str = _setting(
         "", "Address that is told of alerts, by a POST of JSON. Empty: nobody is; it may hold a key.", secret=True
+    )
+    scaling: str = _setting(
+        "dry_run",
+        "The autoscaler: off, dry_run (it says what it would do: `headway fleet decisions`), or on (it does it). "
+        "It decides over money, so it does nothing unasked.",
+        one_of=SCALING,
+    )
+    instances_min: int = _count(1, "Instances of an agent that the autoscaler leaves.")
+    instances_max: int = _count(10, "Instances of an agent that the autoscaler goes up to.")
+    fleet_min: int = _number(0, "Instances of all agents together below which the autoscaler takes none away.")
+    fleet_max: int = _count(250, "Instances of all agents together beyond which the autoscaler adds none.")
+    scale_up_s: float = _setting(
+        300.0, "Seconds after a change of an agent's size before the autoscaler adds instances.", minimum=1
+    )
+    scale_down_s: float = _setting(
+        600.0, "Seconds after a change of an agent's size before the autoscaler takes some away.", minimum=1
     )
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
@@ -593,6 +610,10 @@ def _check_together(settings: Settings) -> None:
             f"zone = {settings.zone} is not accepted with zones = {','.join(settings.zones) or '(none)'}; "
             "it takes one of them"
         )
+    for least, most in (("instances_min", "instances_max"), ("fleet_min", "fleet_max")):
+        low, high = getattr(settings, least), getattr(settings, most)
+        if low > high:
+            raise BadSettings(f"{least} = {low} is not accepted with {most} = {high}; it takes at most that")
     if settings.heartbeat_s * 3 > settings.lease_s:
         raise BadSettings(
             f"heartbeat_s = {settings.heartbeat_s} is not accepted with lease_s = {settings.lease_s}; "

@@ -1,4 +1,5 @@
-"""What alerts set off: telling somebody at a web address, pausing experiments. In threads, so that nobody waits for it.
+"""What alerts set off: telling somebody at a web address, pausing experiments, replacing instances. In threads, so that
+nobody waits for it.
 
 An action may be started twice, when a process ended before its result was written: a notification carries an id by
 which its receiver knows a repeat, and an experiment that is paused is not paused again.
@@ -16,16 +17,19 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 import structlog
 
-from infra import experiments, kafka, metrics
+from infra import experiments, fleet, kafka, metrics, registry
 from infra.settings import Settings
 from processors.experiments import lifecycle
-from schemas.events import Alert, Experiment
+from processors.scaling.autoscaler import BY as AUTOSCALER
+from processors.scaling.emergency import replacements
+from schemas.events import AgentDefinition, AgentDesired, Alert, Experiment
+from streams.scaling import limits, resize
 
 BY = "monitor"
 TIMEOUT_S = 5.0
 PAUSES_S = (1.0, 4.0)
 """Between the tries of a notification."""
-_THREADS = {"notify": 4, "pause_experiments": 1}
+_THREADS = {"notify": 4, "pause_experiments": 1, "scale_out": 1}
 """Several notify, for one that waits for an answer delays no others; experiments are changed one at a time."""
 
 log = structlog.get_logger()
@@ -170,4 +174,30 @@ def _pause(settings: Settings, name: str, reason: str) -> bool:
     return True
 
 
-_ACTS = {"notify": notify, "pause_experiments": pause_experiments}
+# --- scale_out
+
+
+def scale_out(settings: Settings, wish: Wish) -> str:
+    """Asks for as many more instances of each agent as are missing, within the bounds of the autoscaler."""
+    if settings.scaling == "off":
+        return "not done: scaling is off"
+    mark = f"Alert {wish.alert['alert_id']} of {wish.alert['since_at']}:"
+    try:
+        definitions: dict[str, AgentDefinition] = registry.newest(settings, registry.AGENTS)
+        wishes: dict[str, AgentDesired] = fleet.desired(settings)
+        pools = registry.newest(settings, registry.POOLS).values()
+        zones = settings.zones or ("",)
+        found = replacements(definitions.values(), wishes, pools, zones, limits(settings))
+        again = {name for name in found if name in wishes and wishes[name]["reason"].startswith(mark)}
+        made = [f"{name} {one.before} → {one.after}" for name, one in found.items() if name not in again]
+        if settings.scaling == "on":
+            for name in found.keys() - again:
+                resize(settings, name, *found[name], by=AUTOSCALER, reason=f"{mark} {wish.alert['evidence']}")
+    except kafka.KafkaTrouble as error:
+        return f"failed: {error}"
+    if not made:
+        return "no instance is missing that the bounds let replace"
+    return f"{'asked for' if settings.scaling == 'on' else 'would have asked for'} {', '.join(made)}"
+
+
+_ACTS = {"notify": notify, "pause_experiments": pause_experiments, "scale_out": scale_out}

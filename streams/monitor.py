@@ -9,12 +9,13 @@ again changes nothing.
 import signal
 import threading
 import time
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import kafka, memory, metrics, registry, rule_file
+from infra import fleet, kafka, memory, metrics, registry, rule_file
 from infra.settings import Settings
 from processors.alerts.machine import Alerts
 from processors.alerts.measures import read
@@ -23,13 +24,14 @@ from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import Alert, AlertRule
 from schemas.topics import TOPICS
 from streams.acting import Acting, Wish
+from streams.scaling import DECISIONS, Scaling
 from streams.scheduler import Scheduler
 
 COMMANDS = "alert.commands"
-WHOLE = (registry.RULES, registry.POOLS, COMMANDS)
+WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, fleet.DESIRED, COMMANDS)
 """Read from their start."""
-LATELY = ("tasks.outcomes", "dead.letters", "agents.heartbeats")
-"""Read from so long before now as the longest window looks back, or instances are missed."""
+LATELY = ("tasks.outcomes", "dead.letters", "agents.heartbeats", DECISIONS)
+"""Read from so long before now as the longest window or cool-down looks back, or instances are missed."""
 
 LOOK_S = 1.0
 TIDY_S = 60.0
@@ -47,6 +49,7 @@ class Monitor:
         self._seen = Observed(int(settings.lease_s * 1_000_000))
         self._alerts = Alerts()
         self._acting = Acting(settings)
+        self._scaling = Scaling(settings, _now_us())
         self._producer = kafka.producer(settings)
         self._lost: list[str] = []
         self._behind: set[tuple[str, int]] = set()
@@ -87,7 +90,8 @@ class Monitor:
 
     def _places(self, consumer: Consumer) -> list[TopicPartition]:
         windows = (int(rule["window_s"] * 1_000_000) for rule in self._rules.values())
-        since_ms = (_now_us() - max(KNOWN_US, *windows, 0)) // 1000
+        cool_downs = (int(s * 1_000_000) for s in (self._settings.scale_up_s, self._settings.scale_down_s))
+        since_ms = (_now_us() - max(KNOWN_US, *windows, *cool_downs)) // 1000
         known = consumer.list_topics(timeout=kafka.ANSWER_S).topics
         whole = [TopicPartition(topic, p, OFFSET_BEGINNING) for topic in WHOLE for p in known[topic].partitions]
         asked = [TopicPartition(topic, p, since_ms) for topic in LATELY for p in known[topic].partitions]
@@ -124,10 +128,18 @@ class Monitor:
                 self._take_rules(self._rules | {event["rule"]: event})
             case registry.POOLS:
                 self._seen.pool(event)
+                self._scaling.pool(event)
+            case registry.AGENTS:
+                self._scaling.agent(event)
+            case fleet.DESIRED:
+                self._scaling.desired(event)
+            case "scaling.decisions":
+                self._scaling.decided(event)
             case "alert.commands":
                 self._write(self._alerts.obey(event))
             case "tasks.outcomes":
                 self._seen.outcome(event, _now_us())
+                self._scaling.outcome(event)
             case "dead.letters":
                 self._seen.dead_letter(event, _now_us())
             case "agents.heartbeats":
@@ -147,6 +159,8 @@ class Monitor:
         before = {alert["alert_id"] for alert in self._alerts.firing}
         self._write(self._alerts.look(self._rules, read(self._seen, self._rules, now), now))
         self._tell(before)
+        for decision in self._scaling.look(now):
+            self._send(DECISIONS, decision["agent_id"], "ScalingDecision", decision)
         due = self._alerts.due()
         # Only what is on the topic is acted on: else a restart would not know of it, and do it again.
         if self._confirmed() and due:
@@ -169,13 +183,14 @@ class Monitor:
 
     def _write(self, alerts: list[Alert]) -> None:
         for alert in alerts:
-            key = alert["alert_id"].encode()
-            value = encode("Alert", cast(dict[str, Any], alert))
-            self._producer.produce(registry.ALERTS, value, key, on_delivery=self._delivered)
+            self._send(registry.ALERTS, alert["alert_id"], "Alert", alert)
+
+    def _send(self, topic: str, key: str, event: str, value: Mapping[str, Any]) -> None:
+        self._producer.produce(topic, encode(event, dict(value)), key.encode(), on_delivery=self._delivered)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            metrics.EVENTS_WRITTEN.labels(registry.ALERTS).inc()
+            metrics.EVENTS_WRITTEN.labels(message.topic()).inc()
         else:
             self._lost.append(error.str())
 
@@ -183,7 +198,7 @@ class Monitor:
         """Whether Kafka has all that was written. Raises when it will never have: a new start reads what it has."""
         left: int = self._producer.flush(_CONFIRM_S)
         if self._lost:
-            raise kafka.KafkaTrouble(f"alerts could not be written: {self._lost[0]}")
+            raise kafka.KafkaTrouble(f"what was decided could not be written: {self._lost[0]}")
         return left == 0
 
 

@@ -56,7 +56,7 @@ above: 0.05               # or below
 for_s: 60                 # so long it must stay so before it fires
 window_s: 300             # so far a measure of what ended looks back
 severity: warning         # info, warning or critical
-actions: [notify]         # notify, pause_experiments
+actions: [notify]         # notify, pause_experiments, scale_out
 subjects: line            # line, or pools: each agent for itself
 ---
 What it means, and what to do.

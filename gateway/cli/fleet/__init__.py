@@ -9,6 +9,7 @@ from gateway.alive import lease_us
 from gateway.cli.agents import rows_of
 from gateway.cli.fleet.forecast import forecast
 from gateway.cli.output import json_option, print_json, remark, say, table
+from gateway.cli.scaling import decisions
 from gateway.cli.submit import Duration
 from gateway.errors import BadInput
 from gateway.fleet import HostRow, ZoneRow, host_rows, zone_rows
@@ -225,3 +226,4 @@ def _zones(settings: Settings) -> list[ZoneRow]:
 
 
 fleet.add_command(forecast)
+fleet.add_command(decisions)

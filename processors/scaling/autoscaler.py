@@ -1,0 +1,249 @@
+"""The autoscaler: looks at the agents once a period and decides which of them get more instances, or fewer.
+
+One mechanism: a score says whether (processors/scaling/signals.py), a size says how many (sizing.py), cool-downs hold
+the agent, and bounds hold agent and fleet. It follows the topics alone, so that a new one knows after a restart what
+the one before had decided.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from processors import placing
+from processors.scaling import words
+from processors.scaling.signals import LOAD, Pools, Score, score, seen
+from processors.scaling.sizing import TARGET, Expected, instances_for, kept_at_least, load_of, slots_wanted
+from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+
+BY = "autoscaler"
+HELD_US = 3_600_000_000
+"""So long what a person asked for stays as it is."""
+STEP_UP, STEP_DOWN = 10, 5
+"""Instances that the fleet may gain and lose within the cool-down."""
+ENOUGH = 30
+"""Arrivals that tell their rate; fewer are counted over more looks."""
+LOOKS = 4
+"""Looks back at the most to count arrivals."""
+
+Mode = Literal["dry_run", "on"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    slots_each: int
+    instances_min: int
+    instances_max: int
+    fleet_min: int
+    fleet_max: int
+    up_us: int
+    """Cool-downs: since the last change of an agent, before it may grow or shrink."""
+    down_us: int
+
+
+class _Look(NamedTuple):
+    at: int
+    arrived: int
+    wanted: float
+    score: float
+
+
+@dataclass
+class _Agent:
+    definition: AgentDefinition | None = None
+    wish: AgentDesired | None = None
+    statuses: dict[str, PoolStatus] = field(default_factory=dict)
+    looks: deque[_Look] = field(default_factory=deque)
+    changed_at: int = 0
+    expected: Expected | None = None
+
+
+class _Wanted(NamedTuple):
+    """What one agent would get, were it alone."""
+
+    agent_id: str
+    before: int
+    after: int
+    score: Score
+    why: str
+    expected: float | None
+
+
+class Autoscaler:
+    def __init__(self, limits: Limits, mode: Mode, zones: Sequence[str]) -> None:
+        self._limits = limits
+        self._applied = mode == "on"
+        self._zones = zones or ("",)
+        self._agents: dict[str, _Agent] = {}
+        self._moved: dict[str, tuple[str, int, int]] = {}
+        """Changes of late, by decision: agent, when, and by how many."""
+
+    # --- what the topics tell
+
+    def agent(self, definition: AgentDefinition) -> None:
+        self._of(definition["agent_id"]).definition = definition
+
+    def desired(self, wish: AgentDesired) -> None:
+        agent = self._of(wish["agent_id"])
+        agent.wish = wish
+        if wish["by"] == BY:
+            agent.changed_at = max(agent.changed_at, wish["at"])
+
+    def pool(self, status: PoolStatus) -> None:
+        if status["agent_id"]:
+            self._of(status["agent_id"]).statuses[status["pool"]] = status
+
+    def decided(self, decision: ScalingDecision) -> None:
+        """One of before a restart, or of our own, come back. What was tried only holds off nothing that is done."""
+        if decision["applied"] == self._applied:
+            self._moved[decision["event_id"]] = _move(decision)
+            agent = self._of(decision["agent_id"])
+            agent.changed_at = max(agent.changed_at, decision["at"])
+
+    def undone(self, decision: ScalingDecision) -> None:
+        """It could not be done: the next look may ask for it again."""
+        self._moved.pop(decision["event_id"], None)
+        agent = self._of(decision["agent_id"])
+        if agent.changed_at == decision["at"]:
+            times = [at for agent_id, at, _ in self._moved.values() if agent_id == decision["agent_id"]]
+            agent.changed_at = max(times, default=0)
+
+    def expects(self, expected: Mapping[str, Expected]) -> None:
+        """The newest forecasts; agents that are left out have none."""
+        for agent_id, agent in self._agents.items():
+            agent.expected = expected.get(agent_id)
+
+    def size(self, agent_id: str) -> int:
+        """Instances that are wanted now; 0 as well for agents that are none of the line's own."""
+        agent = self._agents.get(agent_id)
+        if agent is None or agent.definition is None:
+            return 0
+        return placing.total(placing.wanted(agent.definition, agent.wish, self._zones))
+
+    # --- what is decided
+
+    def look(self, now: int, cpu: float | None = None) -> list[ScalingDecision]:
+        """The changes of this period. `cpu`: share of the hosts' processors that is used, where somebody knows it."""
+        longest = max(self._limits.up_us, self._limits.down_us)
+        self._moved = {name: move for name, move in self._moved.items() if now - move[1] < longest}
+        asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now, cpu))]
+        more = sorted((w for w in asked if w.after > w.before), key=lambda w: -w.score.value)
+        fewer = sorted((w for w in asked if w.after < w.before), key=lambda w: w.score.value)
+        return [*self._grown(more, now), *self._shrunk(fewer, now)]
+
+    def _of(self, agent_id: str) -> _Agent:
+        return self._agents.setdefault(agent_id, _Agent())
+
+    def _wanted(self, agent_id: str, now: int, cpu: float | None) -> _Wanted | None:
+        """What the load asks for; null where nothing is to change, or nobody may change it."""
+        agent, limits, before = self._agents[agent_id], self._limits, self.size(agent_id)
+        if not before or not agent.statuses:  # somebody switched it off, or no task ever came
+            agent.looks.clear()
+            return None
+        pools = seen(agent.statuses.values(), now)
+        comes = slots_wanted(pools, _per_s(agent.looks, pools, now))
+        ahead = agent.expected.soon / TARGET if agent.expected else 0.0
+        slots = max(comes, ahead)
+        found = score(pools, load_of(slots, before, limits.slots_each), cpu)
+        again = bool(agent.looks) and agent.looks[-1].score > 1
+        self._remember(agent, _Look(now, pools.arrived, slots, found.value))
+        if agent.wish and agent.wish["by"] != BY and now - agent.wish["at"] < HELD_US:
+            return None
+        after, why = before, ""
+        if found.value > 1 and again and now - agent.changed_at >= limits.up_us:
+            size = max(instances_for(slots, limits.slots_each), before + 1)
+            after = max(before, min(size, limits.instances_max))
+            why = words.growth(pools, found, slots, ahead > comes, size, after)
+        elif found.value < 0 and now - agent.changed_at >= limits.down_us:
+            after, why = self._fewer(agent, before, pools, now)
+        expected = round(ahead / limits.slots_each, 2) if agent.expected else None
+        return _Wanted(agent_id, before, after, found, why, expected)
+
+    def _remember(self, agent: _Agent, look: _Look) -> None:
+        """As long as arrivals are counted, and as a scale-in looks back."""
+        agent.looks.append(look)
+        while len(agent.looks) > LOOKS + 1 and look.at - agent.looks[1].at >= self._limits.down_us:
+            agent.looks.popleft()
+
+    def _fewer(self, agent: _Agent, before: int, pools: Pools, now: int) -> tuple[int, str]:
+        """Down to what the busiest look of the cool-down wanted, once there were looks for so long.
+
+        Work of which nothing is heard for so long is no small load: its dispatcher may be gone.
+        """
+        limits = self._limits
+        watched_us = now - agent.looks[0].at
+        most = max(look.wanted for look in agent.looks)
+        load = load_of(most, before, limits.slots_each)
+        if watched_us < limits.down_us or pools.quiet_us >= limits.down_us or load >= LOAD.low:
+            return before, ""
+        size = max(instances_for(most, limits.slots_each), limits.instances_min)
+        kept = kept_at_least(pools, agent.expected, limits.slots_each)
+        why = words.shrinkage(watched_us, load, words.kept(pools, agent.expected) if kept > size else "")
+        return min(before, max(size, kept)), why
+
+    # --- the fleet as a whole
+
+    def _grown(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
+        step = STEP_UP - self._lately(now, self._limits.up_us, 1)
+        room = self._limits.fleet_max - sum(map(self.size, self._agents))
+        by_step = words.cut_by_step("gains", STEP_UP, self._limits.up_us)
+        bound = words.cut_by_bound(f"the fleet has {self._limits.fleet_max} at most")
+        return self._shared(asked, 1, (step, by_step), (room, bound), now)
+
+    def _shrunk(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
+        step = STEP_DOWN - self._lately(now, self._limits.down_us, -1)
+        room = sum(map(self.size, self._agents)) - self._limits.fleet_min
+        by_step = words.cut_by_step("loses", STEP_DOWN, self._limits.down_us)
+        bound = words.cut_by_bound(f"the fleet keeps {self._limits.fleet_min}")
+        return self._shared(asked, -1, (step, by_step), (room, bound), now)
+
+    def _shared(
+        self, asked: Sequence[_Wanted], sign: int, step: tuple[int, str], room: tuple[int, str], now: int
+    ) -> list[ScalingDecision]:
+        """The first get what they ask for, the one at the bound what is left, with the reason; the others nothing."""
+        left, cut = min(step, room)
+        made = []
+        for wish in asked:
+            count = min(abs(wish.after - wish.before), left)
+            if count > 0:
+                made.append(self._decision(wish, sign * count, cut, now))
+                left -= count
+        return made
+
+    def _lately(self, now: int, within_us: int, sign: int) -> int:
+        return sum(max(0, sign * by) for _, at, by in self._moved.values() if now - at < within_us)
+
+    def _decision(self, wish: _Wanted, by: int, cut: str, now: int) -> ScalingDecision:
+        after = wish.before + by
+        decision: ScalingDecision = {
+            "event_id": f"scaling/{wish.agent_id}/{now}",
+            "agent_id": wish.agent_id,
+            "at": now,
+            "before": wish.before,
+            "after": after,
+            "applied": self._applied,
+            "score": wish.score.value,
+            "signals": wish.score.signals,
+            "expected": wish.expected,
+            "reason": wish.why if after == wish.after else f"{wish.why} {cut}",
+        }
+        self._moved[decision["event_id"]] = _move(decision)
+        self._agents[wish.agent_id].changed_at = now
+        return decision
+
+
+def _move(decision: ScalingDecision) -> tuple[str, int, int]:
+    return decision["agent_id"], decision["at"], decision["after"] - decision["before"]
+
+
+def _per_s(looks: Sequence[_Look], pools: Pools, now: int) -> float:
+    """Attempts that came a second, since the newest look before which enough came; at first as many as are at work."""
+    if not looks:
+        return pools.running / pools.response_s if pools.response_s else 0.0
+    rate = 0.0
+    for look in list(looks)[: -LOOKS - 1 : -1]:
+        came = max(0, pools.arrived - look.arrived)
+        rate = came / max(1e-6, (now - look.at) / 1e6)
+        if came >= ENOUGH:
+            break
+    return rate

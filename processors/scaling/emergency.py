@@ -1,0 +1,43 @@
+"""Replacements for instances that fell silent, when so many did that nobody should wait for the load to tell."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from processors import placing
+from processors.scaling.autoscaler import Limits
+from schemas.events import AgentDefinition, AgentDesired, PoolStatus
+
+
+class Change(NamedTuple):
+    before: int
+    after: int
+
+
+def replacements(
+    definitions: Iterable[AgentDefinition],
+    wishes: Mapping[str, AgentDesired],
+    statuses: Iterable[PoolStatus],
+    zones: Sequence[str],
+    limits: Limits,
+) -> dict[str, Change]:
+    """As many more of each agent as are wanted and do not answer, within the bounds; who lacks most goes first.
+
+    An agent that never had work has no pool, so nothing is known of it and nothing is done.
+    """
+    answering: Counter[str] = Counter()
+    for status in statuses:
+        answering[status["agent_id"]] += status["instances"]
+    sizes = {
+        one["agent_id"]: placing.total(placing.wanted(one, wishes.get(one["agent_id"]), zones)) for one in definitions
+    }
+    missing = {agent_id: size - answering[agent_id] for agent_id, size in sizes.items() if agent_id in answering}
+    room = limits.fleet_max - sum(sizes.values())
+    found: dict[str, Change] = {}
+    for agent_id in sorted(missing, key=lambda name: (-missing[name], name)):
+        before = sizes[agent_id]
+        count = min(missing[agent_id], limits.instances_max - before, room)
+        if count > 0:
+            found[agent_id] = Change(before, before + count)
+            room -= count
+    return found

@@ -1,0 +1,58 @@
+"""How many slots the work needs, how many instances that is, and in which zones they come and go."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import NamedTuple
+
+from processors.scaling.signals import LOAD, Pools
+
+TARGET = 0.6
+"""Share of the slots that shall be at work: between the two thresholds, so that a change ends in the dead band."""
+WORK_OFF_S = 300.0
+"""What waits shall be worked off in so long, beside what comes."""
+_ROUNDING = 1e-9
+
+
+class Expected(NamedTuple):
+    """What the forecast says [slots at work]."""
+
+    soon: float
+    """The most that is expected in the next quarter of an hour or two."""
+    upper: float
+    """The most that its interval holds within the horizon."""
+
+
+def slots_wanted(pools: Pools, per_s: float) -> float:
+    """For attempts that come at this rate and those that wait. A waiting task needs one slot at most."""
+    if not pools.response_s:  # nothing was done yet: nobody knows how long it takes
+        return max(pools.running / TARGET, float(pools.running + pools.waiting))
+    flow = per_s * pools.response_s
+    backlog = pools.waiting * min(1.0, pools.response_s / WORK_OFF_S)
+    return max(flow / TARGET, flow + backlog)
+
+
+def instances_for(slots: float, slots_each: int) -> int:
+    return max(0, ceil(slots / slots_each - _ROUNDING))
+
+
+def load_of(slots: float, instances: int, slots_each: int) -> float:
+    """Work that wants so many slots, as a share of those that the wanted instances have."""
+    return slots * TARGET / (instances * slots_each)
+
+
+def kept_at_least(pools: Pools, expected: Expected | None, slots_each: int) -> int:
+    """Instances that a scale-in leaves: those whose slots are at work now, and those that the forecast may need."""
+    upper = expected.upper / LOAD.high if expected else 0.0
+    return max(instances_for(pools.running, slots_each), instances_for(upper, slots_each))
+
+
+def resized(of_zones: Mapping[str, int], total: int) -> dict[str, int]:
+    """One by one into the zone that has the fewest, or out of the one that has the most. Zones that somebody emptied
+    stay empty while there are others."""
+    made = dict(of_zones)
+    used = [zone for zone, count in made.items() if count] or list(made)
+    while (missing := total - sum(made.values())) > 0:
+        made[min(used, key=made.__getitem__)] += 1
+    for _ in range(-missing):
+        made[max(used, key=made.__getitem__)] -= 1
+    return made

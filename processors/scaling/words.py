@@ -1,0 +1,46 @@
+"""The reasons of the autoscaler's decisions, in words that a person can check against what was seen."""
+
+from processors.scaling.signals import LOAD, Pools, Score
+from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
+
+
+def growth(pools: Pools, score: Score, slots: float, forecast: bool, size: int, after: int) -> str:
+    load = next(signal["value"] for signal in score.signals if signal["name"] == "load")
+    if load <= LOAD.high:
+        said = f"{pools.waiting} tasks wait, the first for {pools.oldest_wait_s:.0f} s: one more is tried."
+    elif forecast:
+        said = f"The forecast expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
+    else:
+        said = f"The load is {load:.0%}, more than {LOAD.high:.0%}: {_work(pools)}."
+    return said if after == size else f"{said} {size} would be right; an agent has {after} at most."
+
+
+def _work(pools: Pools) -> str:
+    if not pools.waiting:
+        return f"{pools.running} of {pools.slots} slots are at work"
+    minutes = WORK_OFF_S / 60
+    return f"{pools.running} tasks run and {pools.waiting} wait, to be worked off in {minutes:.0f} min"
+
+
+def shrinkage(watched_us: int, load: float, kept_for: str) -> str:
+    said = f"The load was {load:.0%} at the most in the last {_span(watched_us)}, less than {LOAD.low:.0%}."
+    return f"{said} {kept_for}" if kept_for else said
+
+
+def kept(pools: Pools, expected: Expected | None) -> str:
+    """Why a scale-in leaves more than the load of late asks for."""
+    ahead = f", and up to {expected.upper:.1f} are expected within the hour" if expected else ""
+    return f"More are kept than that needs: {pools.running} slots are at work{ahead}."
+
+
+def cut_by_step(does: str, step: int, within_us: int) -> str:
+    return f"Not all at once: the fleet {does} {step} in {_span(within_us)} at most."
+
+
+def cut_by_bound(bound: str) -> str:
+    return f"Not all of it: {bound}."
+
+
+def _span(us: int) -> str:
+    seconds = us / 1e6
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"

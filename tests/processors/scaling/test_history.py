@@ -1,0 +1,89 @@
+"""What the past lets expect: busy slots by step, a forecast where enough is known, and instances before the peak."""
+
+from functools import cache
+from math import pi, sin
+
+import pytest
+
+from processors.scaling.history import BACK_S, LEAST_S, STEP_S, History, expected
+from tests.support.alerts import outcome
+from tests.support.scaling import T0, Fleet, S
+
+DAY_S = 86_400
+NOW_S = T0 - T0 % DAY_S
+
+
+def days(count: int, load, now_s: int = NOW_S) -> dict[int, float]:
+    return {at: load(at) for at in range(now_s - count * DAY_S, now_s, STEP_S)}
+
+
+def peak_at_nine(at_s: int) -> float:
+    return 24.0 if 9 * 3600 <= at_s % DAY_S < 11 * 3600 else 4.0
+
+
+@cache
+def at(clock_s: int):
+    now_s = NOW_S + clock_s
+    return expected(days(7, peak_at_nine, now_s - now_s % STEP_S), now_s)
+
+
+def test_a_task_counts_with_its_time_in_the_step_in_which_it_ended():
+    history = History(since_s=T0 - T0 % STEP_S)
+    for number in range(3):
+        history.outcome(outcome(number, T0 * S, started_at=(T0 - 100) * S))
+    history.outcome(outcome(3, (T0 - STEP_S) * S))
+    history.outcome(outcome(4, T0 * S, started_at=None))
+    assert history.loads(["coder", "other"]) == {"coder": {T0 - T0 % STEP_S: 0.5}, "other": {}}
+
+
+def test_older_and_newer_pasts_come_together_and_none_counts_twice():
+    split = T0 - T0 % STEP_S
+    older, newer = History(until_s=split), History(since_s=split)
+    for number, ended in enumerate((split - 30, split, split + 30)):
+        for history in (older, newer):
+            history.outcome(outcome(number, ended * S, started_at=(ended - 60) * S))
+    newer.add(older)
+    assert newer.loads(["coder"]) == {"coder": {split - STEP_S: 0.1, split: 0.2}}
+    newer.forget(split + BACK_S)
+    assert newer.loads(["coder"]) == {"coder": {split: 0.2}}
+
+
+def test_the_hours_of_every_day_are_learned_from_the_past():
+    """Nobody wrote down that nine o'clock is busy."""
+    before, quiet = at(8 * 3600 + 1800), at(14 * 3600)
+    assert before.soon < 10 < before.upper, "at 8:30 the hour from 9 on is seen"
+    assert at(8 * 3600 + 2700).soon == pytest.approx(24.0, rel=0.2), "at 8:45 it is soon"
+    assert quiet.soon == pytest.approx(4.0, rel=0.3) and quiet.upper < 12
+
+
+def test_less_than_two_days_let_expect_nothing():
+    short = {step: load for step, load in days(7, peak_at_nine).items() if step >= NOW_S - LEAST_S + STEP_S}
+    assert expected(short, NOW_S) is None
+    assert expected({}, NOW_S) is None
+
+
+def test_the_interval_holds_what_comes_in_most_hours():
+    def wave(at_s: int) -> float:
+        noise = (at_s // STEP_S * 2_654_435_761 % 997) / 997 - 0.5
+        return 12 + 8 * sin(2 * pi * at_s / DAY_S) + 4 * noise
+
+    held = []
+    for hour in range(1, 24, 6):
+        now_s = NOW_S + hour * 3600
+        found = expected(days(7, wave, now_s), now_s)
+        held += [wave(step) <= found.upper for step in range(now_s, now_s + 3600, STEP_S)]
+    assert sum(held) / len(held) >= 0.9
+
+
+def test_a_peak_that_comes_every_day_finds_the_instances_there():
+    """The same morning with and without a forecast."""
+    start_s = 8 * 3600
+    waits = {}
+    for forecast in (True, False):
+        fleet = Fleet(lambda t: peak_at_nine(start_s + t) / 10, instances=2)
+        for until_s in range(STEP_S, 5400 + STEP_S, STEP_S):
+            fleet.run(until_s)
+            fleet.scaler.expects({"coder": at(start_s + until_s)} if forecast else {})
+        waits[forecast] = max(wait for _, wait in fleet.pools["coder"].waits)
+    assert waits[True] <= 1
+    assert waits[False] > 20

@@ -1,0 +1,186 @@
+"""A fleet in virtual time for the autoscaler: agents with a queue, instances that take a while to start, tasks that
+take a while to run, and instances that finish what they have before they go. The same seed makes the same day.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any, cast
+
+from processors.scaling.autoscaler import BY, Autoscaler, Limits, Mode
+from processors.scaling.sizing import TARGET
+from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+from schemas.examples import examples
+
+S = 1_000_000
+T0 = 1_790_000_000
+PERIOD_S = 30
+SLOTS = 5
+LIMITS = Limits(SLOTS, 1, 10, 0, 250, 300 * S, 600 * S)
+
+Rate = Callable[[float], float]
+"""Tasks a second, at so many seconds after the start."""
+
+
+def definition(agent_id: str = "coder", instances: int = 2, **over: Any) -> AgentDefinition:
+    made = {"agent_id": agent_id, "instances": instances, "runner": "simulated", "removed": False}
+    return cast(AgentDefinition, examples("agent_definition", 1)[0] | made | over)
+
+
+def wish(instances: int, at_s: float, agent_id: str = "coder", by: str = BY) -> AgentDesired:
+    zones = [{"zone": "", "instances": instances}]
+    made = {"event_id": f"{agent_id}@{at_s}", "agent_id": agent_id, "zones": zones, "at": int((T0 + at_s) * S)}
+    return cast(AgentDesired, made | {"by": by, "reason": ""})
+
+
+def status(agent_id: str = "coder", at_s: float = 0.0, **over: Any) -> PoolStatus:
+    none = {"waiting": 0, "running": 0, "slots": 10, "instances": 2, "oldest_wait_ms": 0, "completed": 0, "failed": 0}
+    made = none | {"mean_response_ms": 10_000.0, "error_rate": 0.0, "waiting_max": 1000, "pool": agent_id}
+    made |= {"event_id": f"{agent_id}/{at_s}", "agent_id": agent_id, "at": int((T0 + at_s) * S), "ill": []}
+    return cast(PoolStatus, made | {"load_score": 0.0} | over)
+
+
+@dataclass
+class _Instance:
+    ready_s: float
+    running: int = 0
+
+
+@dataclass
+class _Pool:
+    rate: Rate
+    instances: list[_Instance]
+    waiting: deque[float] = field(default_factory=deque)
+    leaving: list[_Instance] = field(default_factory=list)
+    ends: list[tuple[float, int, _Instance]] = field(default_factory=list)
+    due: float = 0.0
+    """Part of the next task that has come."""
+    arrived: int = 0
+    done: int = 0
+    waits: list[tuple[float, float]] = field(default_factory=list)
+    """When a task started, and how long it had waited."""
+
+    @property
+    def running(self) -> int:
+        return len(self.ends)
+
+    def resize(self, count: int, ready_s: float) -> None:
+        self.instances += [_Instance(ready_s) for _ in range(count - len(self.instances))]
+        self.leaving += [one for one in self.instances[count:] if one.running]
+        del self.instances[count:]
+
+
+class Fleet:
+    """`seed` None: tasks come evenly and all take the same time."""
+
+    def __init__(
+        self,
+        rates: Mapping[str, Rate] | Rate,
+        *,
+        instances: int = 2,
+        response_s: float = 10.0,
+        limits: Limits = LIMITS,
+        mode: Mode = "on",
+        seed: int | None = None,
+        start_s: float = 20.0,
+    ) -> None:
+        by_agent = rates if isinstance(rates, Mapping) else {"coder": rates}
+        self.scaler = Autoscaler(limits, mode, ())
+        self.limits, self._mode, self._instances = limits, mode, instances
+        self._response_s, self._start_s = response_s, start_s
+        self._random = random.Random(seed) if seed is not None else None
+        self.pools = {name: _Pool(rate, [_Instance(0.0) for _ in range(instances)]) for name, rate in by_agent.items()}
+        self.decisions: list[ScalingDecision] = []
+        self.sizes: list[dict[str, int]] = []
+        """At each look, after it."""
+        self.now_s = 0
+        self._count = 0
+        self.introduce()
+
+    def introduce(self) -> None:
+        for name in self.pools:
+            self.scaler.agent(definition(name, self._instances))
+
+    def run(self, until_s: int) -> "Fleet":
+        while self.now_s < until_s:
+            self.now_s += 1
+            for pool in self.pools.values():
+                self._tick(pool)
+            if self.now_s % PERIOD_S == 0:
+                self._look()
+        return self
+
+    def restart_scaler(self) -> None:
+        """A new one that knows what the topics say."""
+        self.scaler = Autoscaler(self.limits, self._mode, ())
+        self.introduce()
+        for decision in self.decisions:
+            if decision["applied"]:
+                self.scaler.desired(self._wish(decision))
+            self.scaler.decided(decision)
+
+    def person_asks(self, name: str, count: int) -> None:
+        self.scaler.desired(wish(count, self.now_s, name, by="ana"))
+        self.pools[name].resize(count, self.now_s + self._start_s)
+
+    def needed(self, name: str = "coder") -> float:
+        """Instances that are right for what comes at this moment."""
+        return self.pools[name].rate(self.now_s) * self._response_s / TARGET / self.limits.slots_each
+
+    def _tick(self, pool: _Pool) -> None:
+        while pool.ends and pool.ends[0][0] <= self.now_s:
+            heappop(pool.ends)[2].running -= 1
+            pool.done += 1
+        rate = pool.rate(self.now_s)
+        if self._random is None:
+            pool.due += rate
+        else:
+            at = self._random.expovariate(rate) if rate > 0 else 2.0
+            while at < 1.0:
+                pool.due += 1
+                at += self._random.expovariate(rate)
+        for _ in range(int(pool.due)):
+            pool.waiting.append(self.now_s)
+        pool.arrived += int(pool.due)
+        pool.due -= int(pool.due)
+        ready = [one for one in pool.instances if one.ready_s <= self.now_s] if pool.waiting else []
+        while pool.waiting and ready:
+            chosen = min(ready, key=lambda one: one.running)
+            if chosen.running >= self.limits.slots_each:
+                break
+            came = pool.waiting.popleft()
+            pool.waits.append((self.now_s, self.now_s - came))
+            chosen.running += 1
+            self._count += 1
+            takes = self._random.expovariate(1 / self._response_s) if self._random else self._response_s
+            heappush(pool.ends, (self.now_s + takes, self._count, chosen))
+
+    def _look(self) -> None:
+        for name, pool in self.pools.items():
+            self.scaler.pool(self._status(name, pool))
+        for decision in self.scaler.look((T0 + self.now_s) * S):
+            self.decisions.append(decision)
+            if decision["applied"]:
+                self.pools[decision["agent_id"]].resize(decision["after"], self.now_s + self._start_s)
+                self.scaler.desired(self._wish(decision))
+        self.sizes.append({name: len(pool.instances) for name, pool in self.pools.items()})
+
+    def _wish(self, decision: ScalingDecision) -> AgentDesired:
+        return wish(decision["after"], decision["at"] / S - T0, decision["agent_id"])
+
+    def _status(self, name: str, pool: _Pool) -> PoolStatus:
+        ready = sum(one.ready_s <= self.now_s for one in pool.instances)
+        oldest_s = self.now_s - pool.waiting[0] if pool.waiting else 0
+        return status(
+            name,
+            self.now_s,
+            waiting=len(pool.waiting),
+            running=pool.running,
+            slots=ready * self.limits.slots_each,
+            instances=ready,
+            oldest_wait_ms=oldest_s * 1000,
+            completed=pool.done,
+            mean_response_ms=self._response_s * 1000 if pool.done else 0.0,
+        )
