@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "skills": ("gateway.cli.skills", "Show the kinds of work, who does them, and which models."),
     "knowledge": ("gateway.cli.knowledge", "Find what is known about some work; keep notes."),
     "alerts": ("gateway.cli.alerts", "Show what is wrong with the line, and what to do; take it on, or silence it."),
+    "orchestrators": ("gateway.cli.orchestrators", "Show the routers and dispatchers, and who owns a session."),
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "fleet": ("gateway.cli.fleet", "Forecast the load, of the line or of any table, with its interval."),
