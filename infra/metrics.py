@@ -48,6 +48,19 @@ RECOVERY = Histogram("headway_recovery_seconds", "Time to rebuild a partition's 
 # Partitions in hand. Zero in a running process: more processes than partitions, or it lost its group.
 PARTITIONS = Gauge("headway_partitions", "Partitions in hand", ["topic"])
 
+# Routers and dispatchers by health, as the last heartbeat of this one found them in Redis; those that died count as
+# unhealthy for an hour, those that were stopped do not. Healthy ones as a share of all below 0.99: `headway
+# orchestrators` says who is gone; start it again. Only one process has to be asked, all say the same.
+ORCHESTRATORS = Gauge("headway_orchestrators", "Routers and dispatchers in Redis", ["health"])
+
+# Seconds from the last word of a worker that died to the one that took a partition of its over. A rise: a restart takes
+# long, or no other worker is there; above 10 s look at the log of the broker.
+FAILOVER = Histogram("headway_failover_seconds", "Time until a partition was taken over", buckets=SLOW)
+
+# Whether this process stands in Redis with its partitions: 1, or 0 while Redis is away or somebody bears its name. The
+# line goes on without; who asks for owners is told of the last one, or of none.
+ORCHESTRATING = Gauge("headway_orchestrating", "Whether others can see who owns what")
+
 
 # --- router ------------------------------------------------------------------------------------------------------
 

@@ -287,6 +287,15 @@ class Settings:
         "Who puts a model to use that has passed the gate: the gate at once, or a person by `headway models promote`.",
         one_of=("gate", "person"),
     )
+    orchestrator_heartbeat_s: float = _setting(
+        1.0, "Seconds between two heartbeats of a router or dispatcher in Redis.", minimum=0.1
+    )
+    orchestrator_failover_s: float = _setting(
+        5.0,
+        "Seconds without one after which it is held dead and its sessions are free; less than the 6 s after which "
+        "Kafka gives its partitions to others, so that both say the same.",
+        minimum=0.5,
+    )
     watchdog_s: float = _setting(
         30.0, "Seconds a process may have work and no progress, or give no answer, before it is restarted.", minimum=1
     )
@@ -618,4 +627,10 @@ def _check_together(settings: Settings) -> None:
         raise BadSettings(
             f"heartbeat_s = {settings.heartbeat_s} is not accepted with lease_s = {settings.lease_s}; "
             "it takes at most a third of it, so that two lost heartbeats do not free a slot"
+        )
+    if settings.orchestrator_heartbeat_s * 3 > settings.orchestrator_failover_s:
+        raise BadSettings(
+            f"orchestrator_heartbeat_s = {settings.orchestrator_heartbeat_s} is not accepted with "
+            f"orchestrator_failover_s = {settings.orchestrator_failover_s}; "
+            "it takes at most a third of it, so that two lost heartbeats do not free a session"
         )

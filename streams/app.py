@@ -21,6 +21,7 @@ from faust.types import TP
 from infra import memory, metrics
 from infra.kafka import unread
 from infra.settings import Settings
+from streams.orchestrating import ORCHESTRATORS, InHand, Orchestrating, in_hand
 from streams.shard import Desk, Incoming, Shard
 
 log = structlog.get_logger()
@@ -114,6 +115,7 @@ class Line:
         self._threads = ThreadPoolExecutor(max(4, settings.partitions), thread_name_prefix="transaction")
         self._serving = False
         self._metrics_offset = metrics.port_offset(service, index)
+        self._orchestrating = Orchestrating(settings, f"{service}-{index}", service, self._in_hand)
         self.app = self._create_app(index)
 
     def _create_app(self, index: int) -> faust.App:
@@ -173,6 +175,7 @@ class Line:
             )
             self.shards[partition].start()
         log.info("partitions in hand", service=self.service, partitions=sorted(self.shards))
+        self._orchestrating.owns(self.shards, self._generation())
         metrics.PARTITIONS.labels(self.topics[0]).set(len(self.shards))
         if not self._serving:
             self._serving = True
@@ -188,9 +191,17 @@ class Line:
         shards = [self.shards.pop(partition) for partition in gone]
         if shards:
             await asyncio.gather(*(shard.stop() for shard in shards))
+        self._orchestrating.gives_up(gone)
         for partition in gone:
             for topic in self.topics:
                 metrics.LAG.remove(topic, partition)
+
+    def _generation(self) -> int:
+        """Kafka's count of the group's assignments: of two workers that claim a partition the higher is right."""
+        return cast(int, self.app.consumer._thread._ensure_consumer()._coordinator.generation)
+
+    def _in_hand(self) -> InHand:
+        return in_hand(list(self.shards.values()))
 
     async def _watch(self) -> None:
         """Ends the process when a partition in hand has records to read and none is handled: a consumer can die and
@@ -232,7 +243,12 @@ class Line:
     def run(self) -> None:
         """Works until SIGTERM or SIGINT."""
         worker = faust.Worker(self.app, loglevel="WARNING", redirect_stdouts=False, quiet=True, override_logging=False)
-        worker.execute_from_commandline()
+        if self.service in ORCHESTRATORS:
+            self._orchestrating.start()
+        try:
+            worker.execute_from_commandline()
+        finally:
+            self._orchestrating.stop()
 
 
 def _credentials(settings: Settings) -> Any:

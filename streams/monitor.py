@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra import fleet, kafka, memory, metrics, registry, rule_file
+from infra import kafka, memory, metrics, registry, rule_file
 from infra.settings import Settings
 from processors.alerts.machine import Alerts
 from processors.alerts.measures import read
@@ -28,7 +28,7 @@ from streams.scaling import DECISIONS, Scaling
 from streams.scheduler import Scheduler
 
 COMMANDS = "alert.commands"
-WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, fleet.DESIRED, COMMANDS)
+WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, registry.DESIRED, COMMANDS)
 """Read from their start."""
 LATELY = ("tasks.outcomes", "dead.letters", "agents.heartbeats", DECISIONS)
 """Read from so long before now as the longest window or cool-down looks back, or instances are missed."""
@@ -131,7 +131,7 @@ class Monitor:
                 self._scaling.pool(event)
             case registry.AGENTS:
                 self._scaling.agent(event)
-            case fleet.DESIRED:
+            case registry.DESIRED:
                 self._scaling.desired(event)
             case "scaling.decisions":
                 self._scaling.decided(event)
