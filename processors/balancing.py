@@ -19,6 +19,8 @@ class Instance:
     draining: bool = False
     silent: bool = False
     """Whether work was taken from it for its host said nothing, and still does not."""
+    offered: bool = False
+    """Whether the pool has it among those that may have a free slot."""
     running: set[str] = field(default_factory=set)
     completed: int = 0
     failed: int = 0
@@ -55,46 +57,45 @@ def capacity_of(instance: Instance) -> float:
     return max(0.0, 100 - load_of(instance))
 
 
-def _round_robin(available: Sequence[Instance], last: str, complexity: float) -> Instance:
-    return min(available, key=lambda i: (i.instance_id <= last, i.instance_id))
+def _round_robin(available: Sequence[Instance], complexity: float) -> Instance:
+    return available[0]
 
 
-def _weighted_round_robin(available: Sequence[Instance], last: str, complexity: float) -> Instance:
+def _weighted_round_robin(available: Sequence[Instance], complexity: float) -> Instance:
     """Smooth weighted round robin: turns in proportion to the success rate, never in bursts."""
     total = 0.0
     for instance in available:
         instance.turn += instance.success_rate
         total += instance.success_rate
-    chosen = max(available, key=lambda i: (i.turn, i.instance_id))
+    chosen = max(available, key=lambda i: i.turn)
     chosen.turn -= total
     return chosen
 
 
-def _least_connections(available: Sequence[Instance], last: str, complexity: float) -> Instance:
-    return min(available, key=lambda i: (len(i.running), i.instance_id <= last, i.instance_id))
+def _least_connections(available: Sequence[Instance], complexity: float) -> Instance:
+    return min(available, key=lambda i: len(i.running))
 
 
-def _adaptive(available: Sequence[Instance], last: str, complexity: float) -> Instance:
+def _adaptive(available: Sequence[Instance], complexity: float) -> Instance:
     """Least (load × mean response); an instance that has not run yet counts with the mean of the others."""
     known = [i.response_ms for i in available if i.response_ms]
     usual = sum(known) / len(known) if known else 1.0
-    return min(
-        available,
-        key=lambda i: ((len(i.running) + 1) * (i.response_ms or usual), i.instance_id <= last, i.instance_id),
-    )
+    return min(available, key=lambda i: (len(i.running) + 1) * (i.response_ms or usual))
 
 
-def _load_score(available: Sequence[Instance], last: str, complexity: float) -> Instance:
+def _load_score(available: Sequence[Instance], complexity: float) -> Instance:
     """Least loaded of those whose capacity exceeds the task's complexity (0–1 as 0–100), else least loaded of all."""
     able = [i for i in available if capacity_of(i) > complexity * 100] or available
-    return min(able, key=lambda i: (load_of(i), i.instance_id <= last, i.instance_id))
+    return min(able, key=load_of)
 
 
-BALANCERS: dict[str, Callable[[Sequence[Instance], str, float], Instance]] = {
+BALANCERS: dict[str, Callable[[Sequence[Instance], float], Instance]] = {
     "round_robin": _round_robin,
     "weighted_round_robin": _weighted_round_robin,
     "least_connections": _least_connections,
     "adaptive": _adaptive,
     "load_score": _load_score,
 }
-"""By name: (available instances, never empty; id chosen last; complexity of the task) → the instance."""
+"""By name: (available instances, never empty; complexity of the task) → the instance. Who got work longest ago comes
+first, and goes before an equal one.
+"""

@@ -304,14 +304,14 @@ class Dispatcher:
 
     def _dispatch(self, pool: Pool, now: int) -> None:
         """Gives free slots to waiting tasks until one of both runs out."""
-        free = pool.free(now, self.limits.lease_us)
-        while free and (task_id := pool.queue.pop(now)) is not None:
+        lease_us = self.limits.lease_us
+        while len(pool.queue) and pool.has_free(now, lease_us) and (task_id := pool.queue.pop(now)) is not None:
             task = self.tasks[task_id]
             if task.deadline_at is not None and task.deadline_at <= now:
                 self._end(task, "expired", now, error="its deadline passed while it waited")
                 continue
             balancer = self._limits_of(task.settings).balancer
-            instance = pool.take_slot(free, task_id, task.complexity, task.instance_id, balancer)
+            instance = pool.take_slot(task_id, task.complexity, task.instance_id, balancer, now, lease_us)
             self.waiting_bytes -= len(task.raw)
             self._assign(task, instance.instance_id, now)
             pool.changed = True
@@ -530,7 +530,9 @@ class Dispatcher:
 
     def _free_slot(self, task: Task) -> None:
         pool = self.pools[task.pool]
-        pool.instance(task.instance_id or "").running.discard(task.task_id)
+        instance = pool.instance(task.instance_id or "")
+        instance.running.discard(task.task_id)
+        pool.offer(instance)
         self._touch(pool)
 
     def _release(self, task: Task, event: TaskResult, now: int) -> None:

@@ -1,5 +1,6 @@
 """One agent pool: its waiting tasks, its instances with their slots, and who of them goes next."""
 
+from collections import deque
 from collections.abc import Mapping
 
 from processors.balancing import BALANCERS, Instance, load_of
@@ -11,6 +12,8 @@ _REFUSAL_WAIT_MS = (1_000, 300_000)
 """Shortest and longest `retry_after` of a refusal: never a hammering client, never one that gives up."""
 
 _ILL_MAX = 20
+_TURN = 32
+"""Instances that are compared for one task."""
 
 
 class Pool:
@@ -27,8 +30,9 @@ class Pool:
         self.past: PoolStatus | None = None
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
-        self._last = ""
         self._peers = Peers()
+        self._ring: deque[Instance] = deque()
+        """Those that were offered; who got work longest ago comes first."""
         self._of_host: dict[str, set[str]] = {}
         """By host: the instances that its last heartbeat named as its own."""
 
@@ -53,6 +57,7 @@ class Pool:
             instance.seen_at = max(instance.seen_at, event["at"])
             instance.draining = event["draining"]
             named.add(instance.instance_id)
+            self.offer(instance)
             if instance.silent:
                 instance.silent = False
                 back.append(instance)
@@ -65,13 +70,21 @@ class Pool:
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
 
-    def free(self, now: int, lease_us: int) -> list[Instance]:
-        """Live instances with a free slot."""
-        return [
-            i
-            for i in self.instances.values()
-            if len(i.running) < self._slots_of(i) and not i.draining and now - i.seen_at <= lease_us
-        ]
+    def offer(self, instance: Instance) -> None:
+        """It may have a free slot from now on; whether it has is looked at when it is its turn."""
+        if not instance.offered:
+            instance.offered = True
+            self._ring.append(instance)
+
+    def has_free(self, now: int, lease_us: int) -> bool:
+        """Whether a live instance has a free slot."""
+        while self._ring and not self._can_take(self._ring[0], now, lease_us):
+            self._ring.popleft().offered = False
+        return bool(self._ring)
+
+    def _can_take(self, instance: Instance, now: int, lease_us: int) -> bool:
+        free = len(instance.running) < self._slots_of(instance)
+        return free and not instance.draining and now - instance.seen_at <= lease_us
 
     def _slots_of(self, instance: Instance) -> int:
         """One that does worse than its peers gets nothing; one that is tried, a task at a time."""
@@ -86,19 +99,33 @@ class Pool:
         """Whom time has changed."""
         if not self._peers.ill:
             return []
-        woken = ((i, self._peers.wake(i.health, now)) for i in self.instances.values())
-        return [(instance, change) for instance, change in woken if change is not None]
+        looked_at = [(i, self._peers.wake(i.health, now)) for i in self.instances.values()]
+        woken = [(instance, change) for instance, change in looked_at if change is not None]
+        for instance, _ in woken:
+            self.offer(instance)
+        return woken
 
     def take_slot(
-        self, free: list[Instance], task_id: str, complexity: float, avoid: str | None, balancer: str
+        self, task_id: str, complexity: float, avoid: str | None, balancer: str, now: int, lease_us: int
     ) -> Instance:
-        """Gives the task a slot of one of `free`, of `avoid` only if there is no other; who is full leaves `free`."""
+        """Gives the task a slot, of `avoid` only if there is no other; `has_free` has just said that there is one. The
+        balancer chooses among those whose turn it is, so that a large pool costs no more than a small one.
+        """
+        free = []
+        for _ in range(min(_TURN, len(self._ring))):
+            instance = self._ring.popleft()
+            instance.offered = False
+            if self._can_take(instance, now, lease_us):
+                free.append(instance)
         others = [i for i in free if i.instance_id != avoid] if avoid else free
-        chosen = BALANCERS[balancer](others or free, self._last, complexity)
-        self._last = chosen.instance_id
+        chosen = BALANCERS[balancer](others or free, complexity)
         chosen.running.add(task_id)
-        if len(chosen.running) >= self._slots_of(chosen):
-            free.remove(chosen)
+        for instance in reversed(free):
+            if instance is not chosen:
+                instance.offered = True
+                self._ring.appendleft(instance)
+        if len(chosen.running) < self._slots_of(chosen):
+            self.offer(chosen)
         return chosen
 
     def retry_after_ms(self, now: int, lease_us: int) -> int:

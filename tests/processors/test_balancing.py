@@ -15,52 +15,49 @@ def instances(*runs: tuple[int, int]) -> list[Instance]:
     return made
 
 
-def turns(name: str, available: list[Instance], count: int) -> Counter:
-    last, seen = "", Counter()
-    for _ in range(count):
-        last = BALANCERS[name](available, last, 0.0).instance_id
-        seen[last] += 1
-    return seen
+def chosen(name: str, available: list[Instance]) -> Instance:
+    """Whoever is chosen goes to the end, as in a pool."""
+    one = BALANCERS[name](available, 0.0)
+    available.remove(one)
+    available.append(one)
+    return one
 
 
 def test_round_robin_takes_turns_in_order():
-    available, last, order = instances((0, 0), (0, 0), (0, 0)), "", []
-    for _ in range(6):
-        last = BALANCERS["round_robin"](available, last, 0.0).instance_id
-        order.append(last)
-    assert order == ["i0", "i1", "i2", "i0", "i1", "i2"]
+    available = instances((0, 0), (0, 0), (0, 0))
+    assert [chosen("round_robin", available).instance_id for _ in range(6)] == ["i0", "i1", "i2", "i0", "i1", "i2"]
 
 
 def test_weighted_round_robin_follows_the_success_rate_without_bursts():
     available = instances((98, 0), (48, 50))
-    seen = turns("weighted_round_robin", available, 149)
-    assert seen["i0"] / seen["i1"] == pytest.approx(available[0].success_rate / available[1].success_rate, rel=0.05)
+    good, poor = available
+    seen = Counter(chosen("weighted_round_robin", available).instance_id for _ in range(149))
+    assert seen["i0"] / seen["i1"] == pytest.approx(good.success_rate / poor.success_rate, rel=0.05)
 
 
 def test_equal_instances_get_equal_shares_in_every_algorithm():
     for name in BALANCERS:
-        available, last = instances(*[(0, 0)] * 4), ""
+        available = instances(*[(0, 0)] * 4)
         for n in range(400):
-            chosen = BALANCERS[name](available, last, 0.0)
-            last = chosen.instance_id
-            chosen.running.add(f"t{n}")
-            chosen.record(True, 100.0)
+            one = chosen(name, available)
+            one.running.add(f"t{n}")
+            one.record(True, 100.0)
         assert {len(i.running) for i in available} == {100}, name
 
 
 def test_least_connections_takes_the_emptiest():
     available = instances((0, 0), (0, 0))
     available[0].running = {"a", "b"}
-    assert BALANCERS["least_connections"](available, "", 0.0).instance_id == "i1"
+    assert BALANCERS["least_connections"](available, 0.0).instance_id == "i1"
 
 
 def test_adaptive_weighs_load_with_response():
     fast, slow = instances((1, 0), (1, 0))
     fast.response_ms, slow.response_ms = 100.0, 1000.0
     fast.running = {"a", "b"}
-    assert BALANCERS["adaptive"]([fast, slow], "", 0.0) is fast
+    assert BALANCERS["adaptive"]([fast, slow], 0.0) is fast
     fast.running = {str(n) for n in range(10)}
-    assert BALANCERS["adaptive"]([fast, slow], "", 0.0) is slow
+    assert BALANCERS["adaptive"]([fast, slow], 0.0) is slow
 
 
 def test_load_score_is_as_the_requirement_says():
@@ -72,9 +69,9 @@ def test_load_score_takes_who_has_capacity_for_the_task_else_the_least_loaded():
     busy, idle = instances((10, 0), (10, 0))
     busy.running = {"a", "b", "c"}
     assert capacity_of(busy) == 70 and load_of(idle) == 0
-    assert BALANCERS["load_score"]([busy, idle], "", 0.5) is idle
+    assert BALANCERS["load_score"]([busy, idle], 0.5) is idle
     idle.error_rate = 0.9
-    assert BALANCERS["load_score"]([busy, idle], "", 0.5) is busy
+    assert BALANCERS["load_score"]([busy, idle], 0.5) is busy
     busy.running = {str(n) for n in range(9)}
     idle.error_rate = 0.95
-    assert BALANCERS["load_score"]([busy, idle], "", 0.95) is busy
+    assert BALANCERS["load_score"]([busy, idle], 0.95) is busy

@@ -119,6 +119,13 @@ class Line(RuleBasedStateMachine):
         assert all(len(i.running) <= 2 for pool in pools for i in pool.instances.values())
 
     @invariant()
+    def nothing_waits_beside_a_free_slot(self):
+        dispatcher, now = self.world.dispatcher, self.world.now
+        for pool in dispatcher.pools.values():
+            free = [i for i in pool.instances.values() if pool._can_take(i, now, dispatcher.limits.lease_us)]
+            assert not (free and len(pool.queue)), (pool.name, free)
+
+    @invariant()
     def counts_agree(self):
         dispatcher = self.world.dispatcher
         waiting = [t for t in dispatcher.tasks.values() if t.phase in ("queued", "delayed")]
