@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lab.bench import api, chat, experiment, fairness, line, live, memory, queue, routing, sink, warehouse
+from lab.bench import api, chat, experiment, fairness, fleet, line, live, memory, queue, routing, sink, warehouse
 from lab.circumstances import circumstances, keep, write_section
 from lab.own_line import alone
 
@@ -22,6 +22,7 @@ OTHERS = {
     "live": live,
     "chat": chat,
     "routing": routing,
+    "fleet": fleet,
 }
 TITLES = {
     "line": "The line beside its peers",
@@ -35,6 +36,7 @@ TITLES = {
     "live": "Live progress",
     "chat": "The chat",
     "routing": "Routing that learns",
+    "fleet": "The fleet",
 }
 
 
