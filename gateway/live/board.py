@@ -70,6 +70,7 @@ class Second:
 class Host:
     heard_at: int
     draining: bool
+    zone: str
     most: int = 0
     most_at: int = 0
     """The most instances of it at once, lately, and when that was."""
@@ -108,9 +109,12 @@ class Board:
         self._pools[status["pool"]] = status
 
     def see_heartbeat(self, beat: dict[str, Any]) -> None:
-        self._at_work[beat["host_id"], beat["pool"]] = (beat["at"], len(beat["instances"]), attempts(beat))
-        host = self._hosts.setdefault(beat["host_id"], Host(beat["at"], beat["draining"]))
-        host.heard_at, host.draining = max(host.heard_at, beat["at"]), beat["draining"]
+        key, instances = (beat["host_id"], beat["pool"]), len(beat["instances"])
+        host = self._hosts.setdefault(beat["host_id"], Host(beat["at"], beat["draining"], beat["zone"]))
+        host.heard_at, host.draining, host.zone = max(host.heard_at, beat["at"]), beat["draining"], beat["zone"]
+        if key in self._at_work and instances < self._at_work[key][1]:
+            host.most_at = 0  # a host that says itself that it has fewer lacks none
+        self._at_work[key] = (beat["at"], instances, attempts(beat))
 
     def forget_past(self) -> None:
         """After the start: what was read back did not happen in one second."""
@@ -213,7 +217,7 @@ class Board:
                 host.most, host.most_at = count, now_us
         return [
             {"host_id": name, "instances": hosts.get(name, 0), "most": host.most, "running": running.get(name, 0)}
-            | {"heard_at": host.heard_at}
+            | {"heard_at": host.heard_at, "zone": host.zone}
             for name, host in sorted(self._hosts.items())
             if host.most
         ]

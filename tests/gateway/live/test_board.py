@@ -72,17 +72,25 @@ def test_a_host_that_went_silent_is_named_for_a_while_but_not_one_that_left_in_o
     board.see_heartbeat(heartbeat(NOW, pool="a") | {"host_id": "h-0"})
     board.see_heartbeat(heartbeat(NOW, pool="a", draining=True) | {"host_id": "h-1"})
     assert [host["instances"] for host in board.tick(NOW + 1, MACHINE)["workers"]] == [2, 2]
-    silent = {"host_id": "h-0", "instances": 0, "most": 2, "running": 0, "heard_at": NOW}
+    silent = {"host_id": "h-0", "instances": 0, "most": 2, "running": 0, "heard_at": NOW, "zone": ""}
     assert board.tick(NOW + SILENT_US + 1, MACHINE)["workers"] == [silent]
     assert board.tick(NOW + HISTORY_US + 1, MACHINE)["workers"] == []
 
 
-def test_a_host_that_has_fewer_instances_on_purpose_is_whole_again_after_a_while() -> None:
+def test_a_host_that_says_itself_that_it_has_fewer_instances_lacks_none() -> None:
     board = Board()
-    for at, instances in ((NOW, 4), (NOW + 1, 3), (NOW + HISTORY_US + 2, 3)):
+    for at, instances in ((NOW, 4), (NOW + 1, 3), (NOW + 2, 5)):
         board.see_heartbeat(heartbeat(at, instances=instances))
         [host] = board.tick(at, MACHINE)["workers"]
-        assert (host["instances"], host["most"]) == (instances, 3 if at > NOW + 1 else 4)
+        assert (host["instances"], host["most"]) == (instances, instances)
+
+
+def test_a_host_that_was_drained_is_no_longer_named() -> None:
+    board = Board()
+    board.see_heartbeat(heartbeat(NOW, instances=4))
+    board.tick(NOW, MACHINE)
+    board.see_heartbeat(heartbeat(NOW + 1, instances=0, draining=True))
+    assert board.tick(NOW + 1, MACHINE)["workers"] == []
 
 
 def test_the_charts_hold_the_board_of_each_step() -> None:
