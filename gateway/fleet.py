@@ -111,7 +111,8 @@ def _host(name: str, beats: list[Mapping[str, Any]], wish: Mapping[str, Any] | N
     instances = sum(len(beat["instances"]) for beat in here)
     running = sum(map(attempts, here))
     asked = wish["state"] if wish is not None else "open"
-    if asked == "drained":
+    had = [beat for beat in beats if beat["at"] < since_us and (beat["instances"] or attempts(beat))]
+    if asked == "drained" and (here or not had):
         state = "draining" if instances or running else "drained"
     elif not here:
         state = "silent"

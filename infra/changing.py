@@ -1,5 +1,6 @@
 """Changing what stands on a compacted topic, by one at a time: from its newest records, or not at all."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
@@ -11,7 +12,7 @@ from infra.settings import Settings
 
 T = TypeVar("T")
 
-_TRIES = 5
+_TRIES = 8
 _FENCED = (
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -38,7 +39,8 @@ def change(settings: Settings, writer: str, what: str, make: Callable[[], tuple[
         except KafkaException as error:
             if error.args[0].code() not in _FENCED or not left:
                 raise kafka.KafkaTrouble(f"{what} could not be changed: {error.args[0].str()}") from error
-            time.sleep(0.1)
+            # By chance, and longer each time: two that wait equally long would fence each other for ever.
+            time.sleep(random.uniform(0.05, 0.1 * 2 ** (_TRIES - left)))
     raise AssertionError("unreachable")
 
 

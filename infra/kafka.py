@@ -276,7 +276,9 @@ def _new_topic(topic: Topic, settings: Settings) -> NewTopic:
     }
     if topic.compacted:
         # Compaction passes over the newest segment, which would otherwise grow to 1 GiB before anything is dropped.
-        config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.2"}
+        # What has one partition is small, and read whole by everybody who starts.
+        mib = 1 if topic.partitions == 1 else 64
+        config |= {"segment.bytes": str(mib * 1024 * 1024), "min.cleanable.dirty.ratio": "0.2"}
     else:
         config["retention.ms"] = str(-1 if topic.retention_ms is None else topic.retention_ms)
     return NewTopic(topic.name, _partitions(topic, settings), settings.replication, config=config)

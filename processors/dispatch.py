@@ -101,8 +101,8 @@ class Dispatcher:
         """By pool and instance: tasks that were just taken from one whose host says nothing."""
         self._ready: set[str] = set()
         """Pools where something changed since the last dispatch."""
-        self._stale: dict[str, set[tuple[str, int]]] = {}
-        """By instance: attempts its last heartbeat listed that are no longer in hand."""
+        self._stale: dict[tuple[str, str], set[tuple[str, str, int]]] = {}
+        """By pool and host: instances with attempts that its last heartbeat listed and that are no longer in hand."""
         self._sends: list[Send] = []
         self._dirty: dict[str, DispatchRecord | Task | None] = {}
 
@@ -151,16 +151,16 @@ class Dispatcher:
         pool = self._pool(event["pool"], event["agent_id"])
         for instance in pool.hear(event):
             self._tell(pool, instance, "well", "its host is heard again", now)
+        stale: set[tuple[str, str, int]] = set()
         for report in event["instances"] + event["strays"]:
-            stale: set[tuple[str, int]] = set()
             for run in report["running"]:
                 task = self.tasks.get(run["task_id"])
                 if task is not None and task.phase in _IN_HAND and task.attempt == run["attempt"]:
                     task.lease_until = event["at"] + self.limits.lease_us
                     task.holder = (event["host_id"], event["incarnation"])
                 else:
-                    stale.add((run["task_id"], run["attempt"]))
-            self._stop_stale(pool, report["instance_id"], stale, now)
+                    stale.add((report["instance_id"], run["task_id"], run["attempt"]))
+        self._stop_stale(pool, event["host_id"], stale, now)
         self._ready.add(pool.name)
 
     def command(self, event: TaskCommand, now: int) -> None:
@@ -213,7 +213,7 @@ class Dispatcher:
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_US
             for pool in self.pools.values():
-                for instance, change in pool.wake(now):
+                for instance, change in pool.wake(now, self.limits.lease_us):
                     self._tell(pool, instance, change, instance.health.reason, now)
                 # After a restart a pool is not called empty before its hosts had time to speak.
                 known = now > self._silent_until or any(i.seen_at for i in pool.instances.values())
@@ -556,15 +556,13 @@ class Dispatcher:
         value = messages.stop(task_id, attempt, instance_id, pool, agent_id, reason, now)
         self._sends.append(Send("tasks.assigned", instance_id, "TaskAssigned", value, task_id))
 
-    def _stop_stale(self, pool: Pool, instance_id: str, stale: set[tuple[str, int]], now: int) -> None:
+    def _stop_stale(self, pool: Pool, host_id: str, stale: set[tuple[str, str, int]], now: int) -> None:
         """Stops what a host still runs though nobody waits for it; only on the second mention, for a result and a
         heartbeat may cross."""
-        for task_id, attempt in stale & self._stale.get(instance_id, set()):
+        for instance_id, task_id, attempt in sorted(stale & self._stale.pop((pool.name, host_id), set())):
             self._stop(task_id, attempt, instance_id, pool.name, pool.agent_id, "given up", now)
         if stale:
-            self._stale[instance_id] = stale
-        else:
-            self._stale.pop(instance_id, None)
+            self._stale[pool.name, host_id] = stale
 
     def _cancel_item(self, task_id: str, by: str, reason: str, now: int) -> None:
         command = messages.cancellation(task_id, by, reason, now)

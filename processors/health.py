@@ -89,6 +89,14 @@ class Peers:
         one.state, one.trials = "trial", 0
         return "trial"
 
+    def forget(self, one: Health) -> None:
+        """It is gone: what it did counts no more, and it stands in nobody's way."""
+        self.ill -= one.state != "well"
+        self._runs -= len(one.recent)
+        self._failures -= sum(not run.succeeded for run in one.recent)
+        one.recent.clear()
+        one.state, one.reason, one.times = "well", "", 0
+
     def _times_usual(self, kind: str, response_ms: float) -> float:
         times = self._ms.pop(kind, None) or deque(maxlen=_TIMES)
         usual = median(times) if times else response_ms

@@ -31,6 +31,8 @@ class Pool:
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
         self._peers = Peers()
+        self._usable = 0
+        """Live instances that may get work, a second ago at most."""
         self._ring: deque[Instance] = deque()
         """Those that were offered; who got work longest ago comes first."""
         self._of_host: dict[str, set[str]] = {}
@@ -64,6 +66,7 @@ class Pool:
         for gone in self._of_host.get(host_id, set()) - named:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
+                self._peers.forget(self.instances[gone].health)
         self._of_host[host_id] = named
         return back
 
@@ -92,13 +95,16 @@ class Pool:
 
     def judge(self, instance: Instance, kind: str, succeeded: bool, response_ms: float, now: int) -> Change | None:
         """Takes in a run, and says how the instance stands since if that has changed."""
-        live = sum(map(len, self._of_host.values()))
-        return self._peers.judge(instance.health, kind, succeeded, response_ms, live, now)
+        return self._peers.judge(instance.health, kind, succeeded, response_ms, self._usable, now)
 
-    def wake(self, now: int) -> list[tuple[Instance, Change]]:
+    def wake(self, now: int, lease_us: int) -> list[tuple[Instance, Change]]:
         """Whom time has changed."""
+        self._usable = sum(not instance.draining for instance in self.alive(now, lease_us))
         if not self._peers.ill:
             return []
+        for instance in self.instances.values():
+            if instance.health.state != "well" and now - instance.seen_at > lease_us:
+                self._peers.forget(instance.health)
         looked_at = [(i, self._peers.wake(i.health, now)) for i in self.instances.values()]
         woken = [(instance, change) for instance, change in looked_at if change is not None]
         for instance, _ in woken:
@@ -118,7 +124,8 @@ class Pool:
             if self._can_take(instance, now, lease_us):
                 free.append(instance)
         others = [i for i in free if i.instance_id != avoid] if avoid else free
-        chosen = BALANCERS[balancer](others or free, complexity)
+        tried = [i for i in others or free if i.health.state == "trial"]  # else one that was slow might never be
+        chosen = tried[0] if tried else BALANCERS[balancer](others or free, complexity)
         chosen.running.add(task_id)
         for instance in reversed(free):
             if instance is not chosen:

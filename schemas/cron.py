@@ -92,7 +92,7 @@ def _values(part: _Part, field: str) -> set[int]:
     for one in field.split(","):
         span, slash, step = one.partition("/")
         first, dash, last = span.partition("-")
-        if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
+        if slash and not (re.fullmatch("[0-9]{1,4}", step) and int(step) > 0):
             raise BadTime(f"{step!r} is no step of the {part.what}: write a whole number from 1 after the `/`")
         if slash and span != "*" and not dash:
             raise BadTime(f"{one!r}: a step needs a range: write `{span}-{part.high}/{step}`")
@@ -114,7 +114,7 @@ def _values(part: _Part, field: str) -> set[int]:
 def _value(part: _Part, text: str) -> int:
     if text in part.names:
         return part.names[text]
-    if text.isascii() and text.isdigit() and part.low <= int(text) <= part.high:
+    if re.fullmatch("[0-9]{1,4}", text) and part.low <= int(text) <= part.high:
         return int(text)
     names = f", or {', '.join(part.names)}" if part.names else ""
     raise BadTime(f"{text!r} is no {part.what}: accepted are {part.low} to {part.high}{names}")

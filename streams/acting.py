@@ -8,6 +8,7 @@ which its receiver knows a repeat, and an experiment that is paused is not pause
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -22,6 +23,7 @@ from infra.settings import Settings
 from processors.experiments import lifecycle
 from processors.scaling.autoscaler import BY as AUTOSCALER
 from processors.scaling.emergency import replacements
+from schemas.codec import BadMessage, decode_as
 from schemas.events import AgentDefinition, AgentDesired, Alert, Experiment
 from streams.scaling import limits, resize
 
@@ -186,18 +188,33 @@ def scale_out(settings: Settings, wish: Wish) -> str:
         definitions: dict[str, AgentDefinition] = registry.newest(settings, registry.AGENTS)
         wishes: dict[str, AgentDesired] = fleet.desired(settings)
         pools = registry.newest(settings, registry.POOLS).values()
-        zones = settings.zones or ("",)
-        found = replacements(definitions.values(), wishes, pools, zones, limits(settings))
+        zones, now = settings.zones or ("",), time.time_ns() // 1000
+        found = replacements(definitions.values(), wishes, pools, zones, limits(settings), now)
         again = {name for name in found if name in wishes and wishes[name]["reason"].startswith(mark)}
-        made = [f"{name} {one.before} → {one.after}" for name, one in found.items() if name not in again]
+        due = {name: one for name, one in found.items() if name not in again}
         if settings.scaling == "on":
-            for name in found.keys() - again:
-                resize(settings, name, *found[name], by=AUTOSCALER, reason=f"{mark} {wish.alert['evidence']}")
+            there, reason = _zones_there(settings, now), f"{mark} {wish.alert['evidence']}"
+            due = {
+                name: one
+                for name, one in due.items()
+                if resize(settings, name, *one, by=AUTOSCALER, reason=reason, there=there)
+            }
+        made = [f"{name} {one.before} → {one.after}" for name, one in due.items()]
     except kafka.KafkaTrouble as error:
         return f"failed: {error}"
     if not made:
         return "no instance is missing that the bounds let replace"
     return f"{'asked for' if settings.scaling == 'on' else 'would have asked for'} {', '.join(made)}"
+
+
+def _zones_there(settings: Settings, now: int) -> set[str]:
+    """Zones of which a host was heard within the lease."""
+    since = now - int(settings.lease_s * 1_000_000)
+    found = set()
+    for message in kafka.read_all(settings, "agents.heartbeats", since_us=since):
+        with suppress(BadMessage):
+            found.add(decode_as("AgentHeartbeat", message.value())["zone"])
+    return found
 
 
 _ACTS = {"notify": notify, "pause_experiments": pause_experiments, "scale_out": scale_out}

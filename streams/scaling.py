@@ -5,7 +5,7 @@ it knows the last decisions and wishes from their topics, and reads the past of 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -163,13 +163,23 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def resize(settings: Settings, agent_id: str, before: int, after: int, *, by: str, reason: str) -> bool:
-    """Asks the fleet for it, unless somebody asked for another number than `before` meanwhile. Raises KafkaTrouble."""
+def resize(
+    settings: Settings,
+    agent_id: str,
+    before: int,
+    after: int,
+    *,
+    by: str,
+    reason: str,
+    there: Collection[str] | None = None,
+) -> bool:
+    """Asks the fleet for it, unless somebody asked for another number than `before` meanwhile. `there`: zones that
+    new ones may go to; null: all. Raises KafkaTrouble."""
     zones = settings.zones or ("",)
 
     def make(definition: AgentDefinition | None, desired: AgentDesired | None) -> fleet.Zones | None:
         now = placing.wanted(definition, desired, zones) if definition else {}
-        return resized(now, after) if placing.total(now) == before else None
+        return resized(now, after, there) if placing.total(now) == before else None
 
     return fleet.scale(settings, agent_id, make, by=by, reason=reason) is not None
 

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from infra import kafka, metrics, schedules
 from infra.registry import RUNS, SCHEDULES, Registry
@@ -20,7 +20,6 @@ from infra.schedules import Runs
 from infra.settings import Settings
 from processors.scheduling.machine import SESSION, look
 from schemas.codec import BadMessage, decode_as
-from schemas.cron import BadTime
 from schemas.events import Schedule, ScheduleRuns, TaskOutcome
 
 OUTCOMES = "tasks.outcomes"
@@ -40,6 +39,8 @@ class Scheduler:
         self._now = now
         self._outcomes: dict[str, TaskOutcome] = {}
         """Of runs, without what they said."""
+        self._behind: set[int] = set()
+        """Partitions of the outcomes that are not read to their end yet: what looks open may have ended there."""
         self._told: set[tuple[str, int]] = set()
         """Schedules that make no sense, as they were published."""
         self.stopping = Event()
@@ -62,14 +63,16 @@ class Scheduler:
     def follow(self) -> None:
         """Looks each second, until it is stopped. Raises when Kafka does not let it."""
         known = Registry(self._settings, (SCHEDULES, RUNS))
-        consumer = kafka.consumer(self._settings, "headway-scheduler")
+        consumer = kafka.consumer(self._settings, "headway-scheduler", enable_partition_eof=True)
         try:
             known.wait_ready()
-            consumer.assign(self._places(known.schedule_runs))
+            places = self._places(known.schedule_runs)
+            self._behind = {place.partition for place in places}
+            consumer.assign(places)
             due = 0.0
             while not self.stopping.is_set():
                 self._read(consumer)
-                if time.monotonic() >= due:
+                if time.monotonic() >= due and not self._behind:
                     self.look(known)
                     due = time.monotonic() + LOOK_S
         finally:
@@ -94,7 +97,7 @@ class Scheduler:
         for name, schedule in defined.items():
             try:
                 looked = look(schedule, kept.get(name), self._outcomes, self._now())
-            except BadTime as error:
+            except Exception as error:  # BadTime, or what nobody thought of: the other schedules are run all the same
                 self._tell(schedule, str(error))
                 continue
             if looked.record is not None and looked.record != kept.get(name):
@@ -124,6 +127,8 @@ class Scheduler:
             error = message.error()
             if error is None:
                 self._take(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._behind.discard(message.partition())
             elif error.fatal() or error.code() in kafka.HOPELESS:
                 raise KafkaException(error)
 

@@ -168,9 +168,12 @@ class Autoscaler:
     def _fewer(self, agent: _Agent, before: int, pools: Pools, now: int) -> tuple[int, str]:
         """Down to what the busiest look of the cool-down wanted, once there were looks for so long.
 
-        Work of which nothing is heard for so long is no small load: its dispatcher may be gone.
+        Work of which nothing is heard for so long is no small load: its dispatcher may be gone. And where instances do
+        not answer, those that do are what is left.
         """
         limits = self._limits
+        if pools.instances < before:
+            return before, ""
         watched_us = now - agent.looks[0].at
         most = max(look.wanted for look in agent.looks)
         load = load_of(most, before, limits.slots_each)

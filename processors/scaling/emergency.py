@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from processors import placing
-from processors.scaling.autoscaler import Limits
+from processors.scaling.autoscaler import BY, HELD_US, Limits
 from schemas.events import AgentDefinition, AgentDesired, PoolStatus
 
 
@@ -20,11 +20,14 @@ def replacements(
     statuses: Iterable[PoolStatus],
     zones: Sequence[str],
     limits: Limits,
+    now: int,
 ) -> dict[str, Change]:
     """As many more of each agent as are wanted and do not answer, within the bounds; who lacks most goes first.
 
-    An agent that never had work has no pool, so nothing is known of it and nothing is done.
+    An agent that never had work has no pool, so nothing is known of it and nothing is done. What a person asked for
+    within the hour stays, and what was asked for by itself a moment ago is still to come.
     """
+    definitions = [one for one in definitions if not _is_fresh(wishes.get(one["agent_id"]), limits, now)]
     answering: Counter[str] = Counter()
     for status in statuses:
         answering[status["agent_id"]] += status["instances"]
@@ -41,3 +44,7 @@ def replacements(
             found[agent_id] = Change(before, before + count)
             room -= count
     return found
+
+
+def _is_fresh(wish: AgentDesired | None, limits: Limits, now: int) -> bool:
+    return wish is not None and now - wish["at"] < (limits.up_us if wish["by"] == BY else HELD_US)

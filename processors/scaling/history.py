@@ -32,17 +32,22 @@ class History:
         """By agent, and by start of the step: seconds that its tasks took."""
 
     def outcome(self, event: TaskOutcome) -> None:
-        """A task counts where it ended."""
+        """A task counts in every step that it ran in, once it has ended."""
         ended_s = event["finished_at"] // 1_000_000
         if event["agent_id"] is None or event["started_at"] is None or not self._since_s <= ended_s < self._until_s:
             return
-        steps, step = self._busy[event["agent_id"]], ended_s - ended_s % STEP_S
-        steps[step] = steps.get(step, 0.0) + (event["finished_at"] - event["started_at"]) / 1e6
+        end = event["finished_at"] / 1e6
+        begin = max(event["started_at"] / 1e6, end - BACK_S)
+        steps = self._busy[event["agent_id"]]
+        for step in range(int(begin) // STEP_S * STEP_S, int(end) + 1, STEP_S):
+            steps[step] = steps.get(step, 0.0) + max(0.0, min(end, step + STEP_S) - max(begin, step))
 
     def add(self, older: "History") -> None:
-        """What another one knows of other times."""
+        """What another one knows of other tasks."""
         for agent_id, steps in older._busy.items():
-            self._busy[agent_id] = steps | self._busy[agent_id]
+            mine = self._busy[agent_id]
+            for step, busy in steps.items():
+                mine[step] = mine.get(step, 0.0) + busy
 
     def forget(self, now_s: int) -> None:
         for steps in self._busy.values():

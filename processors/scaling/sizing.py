@@ -1,6 +1,6 @@
 """How many slots the work needs, how many instances that is, and in which zones they come and go."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil
 from typing import NamedTuple
 
@@ -46,11 +46,12 @@ def kept_at_least(pools: Pools, expected: Expected | None, slots_each: int) -> i
     return max(instances_for(pools.running, slots_each), instances_for(upper, slots_each))
 
 
-def resized(of_zones: Mapping[str, int], total: int) -> dict[str, int]:
+def resized(of_zones: Mapping[str, int], total: int, there: Collection[str] | None = None) -> dict[str, int]:
     """One by one into the zone that has the fewest, or out of the one that has the most. Zones that somebody emptied
-    stay empty while there are others."""
+    stay empty while there are others; new ones go only where somebody is `there`, if that is known of any."""
     made = dict(of_zones)
     used = [zone for zone, count in made.items() if count] or list(made)
+    used = [zone for zone in used if there is None or zone in there] or used
     while (missing := total - sum(made.values())) > 0:
         made[min(used, key=made.__getitem__)] += 1
     for _ in range(-missing):

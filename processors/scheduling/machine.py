@@ -45,7 +45,8 @@ def look(
     schedule: Schedule, kept: ScheduleRuns | None, outcomes: Mapping[str, TaskOutcome], now: int, by: str | None = None
 ) -> Looked:
     """`kept`: the newest record; `outcomes`: of tasks that ended, by id. `by`: who asks for a run besides those that
-    are due. Raises BadTime where the schedule says no times."""
+    are due; what is due is then left to the scheduler, who knows how runs ended. Raises BadTime where the schedule
+    says no times."""
     counting = in_words(schedule) if schedule["enabled"] and not schedule["removed"] else ""
     if kept is None and not counting and by is None:
         return Looked(None, [])
@@ -53,7 +54,7 @@ def look(
     if record["counting"] != counting:  # new, changed, paused or resumed: it counts from then on
         record["counting"] = counting
         record["through_at"] = max(record["through_at"], schedule["updated_at"])
-    chosen = _choose(schedule, record, now) if counting else []
+    chosen = _choose(schedule, record, now) if counting and by is None else []
     runs = [_run(schedule, record, due, now, None) for due in chosen]
     if by is not None:
         runs.append(_run(schedule, record, now, now, by))

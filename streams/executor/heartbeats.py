@@ -34,12 +34,15 @@ class Heartbeats:
         self._outbox = outbox
         self._instances: dict[str, list[str]] = {}
         """By agent: the instances that are ours; only agents that have some."""
+        self._some = ""
+        """An agent that there is: a host that has nothing of any says so to its pool, or nobody would hear of it."""
         self._announced: set[str] = set()
         """Pools that the dispatcher believes to be here."""
         self._sequence = 0
 
     def place(self, wanted: Mapping[str, int]) -> None:
         """Works out anew which instances of these agents are ours, by how many of each our zone shall have."""
+        self._some = min([*wanted, *filter(None, [self._some])], default="")
         for agent_id, count in wanted.items():
             here = instances_on(agent_id, self._host.zone, count, self._partitions, self._attempts.watermarks)
             if here:
@@ -51,6 +54,8 @@ class Heartbeats:
         """One heartbeat a pool; None: every pool. A pool that has just left us is told once more, without instances."""
         running = self._running()
         here = set(self._instances) | set(running)
+        if not here and self._some:
+            here.add(self._some)
         for pool in (here | self._announced) if pools is None else set(pools) & (here | self._announced):
             self._send(pool, running.get(pool, {}))
             metrics.IN_HAND.labels(pool).set(sum(map(len, running.get(pool, {}).values())))

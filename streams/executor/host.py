@@ -94,6 +94,8 @@ class Host:
         self._intake = Intake(settings, identity, self._attempts, loop, self._on_fault)
         await self._registry.start()
         self._intake.start()
+        if self._registry.asked == "drained":
+            self._tell_ready()  # it will get no partitions
         agents = len(self._registry.definitions)
         self._log.info("host is up", incarnation=identity.incarnation, zone=identity.zone, agents=agents)
 
@@ -116,12 +118,15 @@ class Host:
 
     def _on_move(self, given_back: dict[int, int]) -> None:
         """Instances have come or gone. The first time is when work can begin, and how others see that we are ready."""
-        if not self._serving:
-            self._serving = True
-            metrics.serve(self._settings, metrics.port_offset("executor", self._index))
+        self._tell_ready()
         self._strays.watch(given_back)
         self._heartbeats.place(self._wanted(self._registry.definitions))
         self._heartbeats.beat()
+
+    def _tell_ready(self) -> None:
+        if not self._serving:
+            self._serving = True
+            metrics.serve(self._settings, metrics.port_offset("executor", self._index))
 
     async def _beat(self) -> None:
         while True:

@@ -251,6 +251,8 @@ class Intake:
         # Before anything is started, for a crash within the next second must not look like an orderly end.
         ours = {p: start.committed for p, start in starts.items()}
         _patiently(lambda: self._commit(consumer, ours, self._host.incarnation, wait=True))
+        if self._paused:  # those we had: nobody resumes them once we say that none is paused
+            consumer.resume(consumer.assignment())
         self._paused = False
         consumer.incremental_assign([TopicPartition(TOPIC, p, start.position) for p, start in starts.items()])
         self._post(self._desk.assigned, starts)

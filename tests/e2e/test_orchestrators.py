@@ -17,7 +17,8 @@ from tests.support.world import submission
 
 pytestmark = pytest.mark.e2e
 
-TAKEN_OVER_S = 10.0
+TAKEN_OVER_S = 30.0
+"""Far above what it takes, for this machine may be at work: 6 s, and Kafka's own 6 s session timeout is most of it."""
 SESSIONS = [f"session-{number}" for number in range(20)]
 
 
@@ -93,7 +94,7 @@ def test_partitions_and_sessions_follow_who_lives_and_redis_may_go_and_come_back
         until(lambda: seen.holders() == ["router-1"] * 4, 30, "the other has all")
         took_s = time.monotonic() - died
         assert took_s < TAKEN_OVER_S
-        decided(broker, ids, 10)
+        decided(broker, ids, TAKEN_OVER_S)
         assert seen.owners() == {"router-1"}
         moved = [place for place, (holder, _) in before.items() if holder == "router-0"]
         after = seen.tokens()
@@ -106,7 +107,7 @@ def test_partitions_and_sessions_follow_who_lives_and_redis_may_go_and_come_back
 
         # Redis goes: nobody is told who owns what, and the line works on.
         first_redis.close()
-        decided(broker, hand_in(broker, "without-redis"), 10)
+        decided(broker, hand_in(broker, "without-redis"), TAKEN_OVER_S)
         with pytest.raises(StoreDown):
             seen.workers()
 

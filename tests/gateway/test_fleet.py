@@ -113,3 +113,7 @@ def test_an_instance_counts_once_though_its_host_spoke_often() -> None:
     beats = [beat("h", NOW_US - 3, ("a-0", "a-1")), beat("h", NOW_US, ("a-0",))]
     (row,) = agent_rows([agent], [], beats, heard_since_us=NOW_US - 5, model_default="m")
     assert row.instances_live == 1
+
+
+def test_a_drained_host_that_dies_with_work_in_hand_is_not_called_empty() -> None:
+    assert state_of([beat("h", NOW_US - 6, ("a-0",), strays=2)], wish("h", "drained")) == [("h", "silent", 0, 0)]

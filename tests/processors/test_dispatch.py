@@ -416,3 +416,12 @@ def test_a_host_that_is_cordoned_starts_nothing_new():
     assert world.runs("b") == []
     world.do("heartbeat", heartbeat(world.now, world.runs()))
     assert len(world.runs("b")) == 1
+
+
+def test_what_is_given_up_is_stopped_also_where_its_instance_no_longer_is():
+    world, run = world_with_one_running()
+    world.do("result", result(run, now=world.now))
+    for _ in range(3):
+        world.do("heartbeat", heartbeat(world.now, [run], instances=0, host_id="host-0"))
+        world.do("heartbeat", heartbeat(world.now, host_id="host-1"))
+    assert [value["task_id"] for value in world.of("tasks.assigned", "a") if value["kind"] == "cancel"] == ["a", "a"]

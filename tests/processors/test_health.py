@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.health import OUT_MAX_US, OUT_US, TRIALS, Health, Peers
+from processors.pool import Pool as Waiting
 from tests.support.world import SECOND, World, decision, heartbeat, result, submission
 
 
@@ -172,3 +173,37 @@ def test_a_host_that_falls_silent_and_comes_back_is_told_with_the_tasks_it_had()
     assert (silent["subject"], silent["what"], silent["tasks"]) == ("writer-0", "silent", ["t0", "t1"])
     world.do("heartbeat", heartbeat(world.now, instances=1))
     assert [event["what"] for event in world.of("fleet.events")] == ["silent", "well"]
+
+
+def test_an_ill_instance_that_goes_stands_in_nobodys_way() -> None:
+    pool = ill_pool()
+    pool.peers.forget(pool.all.pop(2))
+    assert pool.peers.ill == 0
+    assert [pool.run(0, succeeded=False) for _ in range(3)][-1] == "ejected"
+
+
+def test_the_hosts_that_died_and_those_that_rest_do_not_count_as_peers_that_work_on() -> None:
+    world = World(retries_max=0)
+    for n in range(60):
+        for host, rests in (("rests", n >= 30), ("works", False)):
+            beat = heartbeat(world.now, instances=3, host_id=host, draining=rests)
+            if host == "works":
+                beat["instances"] = [{"instance_id": name, "running": []} for name in ["writer-9"]]
+            world.do("heartbeat", beat)
+        world.do("decision", decision(submission(f"t{n}")))
+        (run,) = world.runs(f"t{n}")
+        kind = "failed" if n >= 40 else "completed"
+        world.do("result", result(run, kind, world.now, retryable=True, error="broken"))
+        world.wait(1.5)
+    assert {run["instance_id"] for run in world.runs()[30:]} == {"writer-9"}
+    assert world.of("fleet.events") == [], "it is the only one that works"
+
+
+def test_one_that_is_tried_is_tried_whatever_the_balancer_thinks_of_it() -> None:
+    pool = Waiting("writer", "writer", slots=5, aging_us=1, weights={})
+    pool.hear(heartbeat(1, instances=4))
+    for one in pool.instances.values():
+        one.record(succeeded=True, response_ms=10_000.0 if one.instance_id == "writer-3" else 500.0)
+    pool.instance("writer-3").health.state = "trial"
+    assert pool.take_slot("t", 0.5, None, "adaptive", 2, 10**7).instance_id == "writer-3"
+    assert pool.take_slot("u", 0.5, None, "adaptive", 2, 10**7).instance_id != "writer-3"

@@ -68,8 +68,9 @@ def test_it_tells_its_load_and_holds_its_partitions_and_gives_them_back_when_it_
 ) -> None:
     worker = start(server, "router-0", [0, 2])
     until(lambda: holds(server, "router-0", "router/0", "router/2"), 5, "it holds them")
+    until(lambda: there(server)["router-0"].health_status == "healthy", 5, "it is heard")
     told = there(server)["router-0"]
-    assert (told.status, told.health_status, told.current_load, told.max_capacity) == ("active", "healthy", 3, 2000)
+    assert (told.status, told.current_load, told.max_capacity) == ("active", 3, 2000)
     assert told.session_ids == ["s"] and told.instance_info["service"] == "router"
     healthy = metrics.ORCHESTRATORS.labels("healthy")
     until(lambda: healthy._value.get() == 1, 5, "it counts who works")
@@ -123,7 +124,7 @@ def test_redis_may_be_away_from_the_start_and_go_and_lose_everything(tmp_path: P
     until(lambda: worker._told_down, 5, "it has noticed")
     began = time.monotonic()
     worker.owns([0, 1], 2)
-    assert time.monotonic() - began < 0.1, "who tells it of partitions never waits for Redis"
+    assert time.monotonic() - began < 1.0, "who tells it of partitions never waits for Redis"
     with running_part(redis_server.prepare(settings), log):
         until(lambda: holds(settings, "router-0", "router/0", "router/1"), 5, "it is there")
         before = token_of(settings, 0)

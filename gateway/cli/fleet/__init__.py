@@ -140,6 +140,8 @@ def _is_empty(settings: Settings, host: str, limit_s: float) -> bool:
 def _left(settings: Settings, host: str) -> tuple[int, int]:
     """Instances and attempts that a host has."""
     for row in _hosts(settings, hosts(settings)):
+        if row.host_id == host and row.state == "silent":
+            raise BadInput(f"{host} is silent: it has died or hangs, and what it had in hand goes to others.")
         if row.host_id == host and row.state != "drained":
             return row.instances, row.running
     return 0, 0

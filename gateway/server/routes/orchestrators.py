@@ -1,6 +1,5 @@
 """The routers and dispatchers, as they told of themselves in Redis."""
 
-import asyncio
 from typing import Any
 
 from gateway.errors import Unreachable
@@ -12,7 +11,7 @@ from infra.settings import Settings
 
 
 async def list_orchestrators(call: Call) -> Reply:
-    rows = await asyncio.to_thread(_rows, call.services.settings)
+    rows = await call.services.slow(_rows, call.services.settings)
     return Reply({"at": now_us(), "availability": availability(rows), "orchestrators": [_told(row) for row in rows]})
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from processors.scaling.autoscaler import Autoscaler
+from processors.scaling.autoscaler import HELD_US, Autoscaler
 from processors.scaling.emergency import Change, replacements
 from processors.scaling.signals import score, seen
 from processors.scaling.sizing import Expected, kept_at_least, slots_wanted
@@ -112,10 +112,10 @@ def test_a_change_whose_decision_was_never_written_has_its_cool_down_too():
     assert scaler.look((T0 + 210) * S)[0]["before"] == 3
 
 
-def quiet(running):
+def quiet(running, instances=2):
     """The size after an hour of looks, when a pool that had so much at work says nothing more."""
     scaler = loaded()
-    scaler.pool(status(running=running, slots=10))
+    scaler.pool(status(running=running, slots=10, instances=instances))
     made = [decision for at_s in range(0, 3600, 30) for decision in scaler.look((T0 + at_s) * S)]
     return made[-1]["after"] if made else 2
 
@@ -148,7 +148,20 @@ def test_as_many_are_asked_for_as_are_silent_within_the_bounds():
         status("c", instances=2),
         status("out", instances=0),
     ]
-    found = replacements(agents, wishes, statuses, ("",), LIMITS)
+    late = wishes["c"]["at"] + LIMITS.up_us
+    found = replacements(agents, wishes, statuses, ("",), LIMITS, late)
     assert found == {"a": Change(4, 7), "c": Change(9, 10)}, "of d nothing is known, and b has all"
     tight = replace(LIMITS, fleet_max=21 + 2)
-    assert replacements(agents, wishes, statuses, ("",), tight) == {"c": Change(9, 10), "a": Change(4, 5)}
+    assert replacements(agents, wishes, statuses, ("",), tight, late) == {"c": Change(9, 10), "a": Change(4, 5)}
+
+
+def test_what_was_asked_for_a_moment_ago_and_what_a_person_asked_for_is_not_raised_again():
+    agents, statuses = [definition("c", 4)], [status("c", instances=2)]
+    own, hers = wish(4, 0, "c"), wish(4, 0, "c", by="ana")
+    for asked, held_us in ((own, LIMITS.up_us), (hers, HELD_US)):
+        for since, found in ((held_us - 1, {}), (held_us, {"c": Change(4, 6)})):
+            assert replacements(agents, {"c": asked}, statuses, ("",), LIMITS, asked["at"] + since) == found
+
+
+def test_nothing_goes_while_instances_that_are_wanted_do_not_answer():
+    assert quiet(running=0, instances=1) == 2

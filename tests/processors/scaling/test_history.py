@@ -27,13 +27,23 @@ def at(clock_s: int):
     return expected(days(7, peak_at_nine, now_s - now_s % STEP_S), now_s)
 
 
-def test_a_task_counts_with_its_time_in_the_step_in_which_it_ended():
+def test_a_task_counts_in_the_steps_in_which_it_ran_once_it_has_ended():
     history = History(since_s=T0 - T0 % STEP_S)
     for number in range(3):
         history.outcome(outcome(number, T0 * S, started_at=(T0 - 100) * S))
     history.outcome(outcome(3, (T0 - STEP_S) * S))
     history.outcome(outcome(4, T0 * S, started_at=None))
-    assert history.loads(["coder", "other"]) == {"coder": {T0 - T0 % STEP_S: 0.5}, "other": {}}
+    step = T0 - T0 % STEP_S
+    assert history.loads(["coder", "other"]) == {"coder": expected_loads(3, T0 - 100, T0), "other": {}}
+    history.outcome(outcome(5, (step + 3 * STEP_S) * S, started_at=step * S))
+    assert [history.loads(["coder"])["coder"][step + n * STEP_S] for n in (1, 2)] == [1.0, 1.0]
+
+
+def expected_loads(count, begin, end):
+    """Mean slots at work by step, of so many tasks that ran for so long."""
+    step = end - end % STEP_S
+    early = max(0, step - begin)
+    return {at: count * busy / STEP_S for at, busy in ((step - STEP_S, early), (step, end - begin - early)) if busy}
 
 
 def test_older_and_newer_pasts_come_together_and_none_counts_twice():
@@ -43,9 +53,9 @@ def test_older_and_newer_pasts_come_together_and_none_counts_twice():
         for history in (older, newer):
             history.outcome(outcome(number, ended * S, started_at=(ended - 60) * S))
     newer.add(older)
-    assert newer.loads(["coder"]) == {"coder": {split - STEP_S: 0.1, split: 0.2}}
+    assert newer.loads(["coder"]) == {"coder": {split - STEP_S: 150 / STEP_S, split: 30 / STEP_S}}
     newer.forget(split + BACK_S)
-    assert newer.loads(["coder"]) == {"coder": {split: 0.2}}
+    assert newer.loads(["coder"]) == {"coder": {split: 30 / STEP_S}}
 
 
 def test_the_hours_of_every_day_are_learned_from_the_past():

@@ -30,9 +30,10 @@ async def test_a_pool_that_leaves_is_told_once_more_without_instances() -> None:
     assert [(h["pool"], len(h["instances"])) for h in scene.outbox.told] == [("a", 8)]
     scene.attempts.revoked(dict.fromkeys(range(4), 0))
     heartbeats.place({"a": 8, "x": 0})
+    heartbeats.place({"b": 1})
     heartbeats.beat()
-    heartbeats.beat()
-    assert [len(h["instances"]) for h in scene.outbox.told] == [8, 0]
+    told = [(h["pool"], len(h["instances"])) for h in scene.outbox.told]
+    assert told[:2] == [("a", 8), ("a", 0)]
 
 
 async def test_work_in_hand_is_named_also_when_its_instance_has_moved() -> None:
@@ -87,3 +88,12 @@ async def test_what_was_refused_holds_no_lease() -> None:
     scene.take(0, "lost")
     heartbeats.beat()
     assert scene.outbox.told == []
+
+
+async def test_a_host_that_has_nothing_says_so_that_it_is_heard_of() -> None:
+    scene = Scene()
+    heartbeats = beats_of(scene)
+    heartbeats.place({"b": 0, "a": 0})
+    heartbeats.beat()
+    heartbeats.beat()
+    assert [(h["pool"], h["instances"]) for h in scene.outbox.told] == [("a", [])] * 2
