@@ -1,7 +1,8 @@
 """How the vocabulary changes: what makes a version acceptable, and the one way to add one.
 
 A published version is never edited. Every version is read by the readers of every other one, older and newer
-(FULL_TRANSITIVE), so services may be updated in any order and topics replayed from their start.
+(FULL_TRANSITIVE), once registry.json lists it: so topics are replayed from their start, and of the services those that
+only read an event are updated first.
 """
 
 import json

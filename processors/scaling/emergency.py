@@ -27,14 +27,17 @@ def replacements(
     An agent that never had work has no pool, so nothing is known of it and nothing is done. What a person asked for
     within the hour stays, and what was asked for by itself a moment ago is still to come.
     """
-    definitions = [one for one in definitions if not _is_fresh(wishes.get(one["agent_id"]), limits, now)]
     answering: Counter[str] = Counter()
     for status in statuses:
         answering[status["agent_id"]] += status["instances"]
     sizes = {
         one["agent_id"]: placing.total(placing.wanted(one, wishes.get(one["agent_id"]), zones)) for one in definitions
     }
-    missing = {agent_id: size - answering[agent_id] for agent_id, size in sizes.items() if agent_id in answering}
+    missing = {
+        agent_id: size - answering[agent_id]
+        for agent_id, size in sizes.items()
+        if agent_id in answering and not _is_fresh(wishes.get(agent_id), limits, now)
+    }
     room = limits.fleet_max - sum(sizes.values())
     found: dict[str, Change] = {}
     for agent_id in sorted(missing, key=lambda name: (-missing[name], name)):

@@ -94,7 +94,7 @@ def test_the_past_of_the_forecast_is_read_from_what_ended(broker: Settings) -> N
     now = time.time_ns() // 1000
     step_s = (now // S - 3600) // STEP_S * STEP_S
     for number in range(3):
-        ended = (step_s + 60 * number) * S
+        ended = (step_s + 100 + 60 * number) * S
         past = outcome(number, ended, agent_id="scaled-past", started_at=ended - 100 * S)
         write(broker, scaling.OUTCOMES, "TaskOutcome", past["session_id"], past)
     history = scaling.Scaling(replace(broker, scaling="off"), now)._read_past()
