@@ -77,9 +77,9 @@ def _kill_one(
     load = Load(settings)
     tasks = {load.submit(agent_id=AGENT, skill=SKILL) for _ in range(instances)}
     load.flush()
-    if not until(lambda: len(_starts(settings)) == instances, _LIMIT_S, 0.5):
+    if not until(lambda: len(_hosts_of_tasks(settings)) == instances, _LIMIT_S, 0.5):
         raise RuntimeError("not every instance is at work")
-    there = {task for task, hosts in _starts(settings).items() if hosts == ["host-1"]}
+    there = {task for task, host_id in _hosts_of_tasks(settings).items() if host_id == "host-1"}
     killed_at = time.time_ns() // 1000
     host.send_signal(signal.SIGKILL)
     moved: dict[str, int] = {}
@@ -122,14 +122,14 @@ def _progress(settings: Settings) -> list[dict[str, Any]]:
     return [event for event in found if event["kind"] == "started" and event["agent_id"] == AGENT]
 
 
-def _starts(settings: Settings) -> dict[str, list[str]]:
-    """By task, the hosts that hold its instance."""
+def _hosts_of_tasks(settings: Settings) -> dict[str, str]:
+    """By task, the host that says that it has it in hand."""
     where: dict[str, str] = {}
     for message in kafka.read_all(settings, "agents.heartbeats", since_us=time.time_ns() // 1000 - 3 * SECOND):
         beat = decode_as("AgentHeartbeat", message.value())
         for one in [*beat["instances"], *beat["strays"]]:
             where |= {run["task_id"]: beat["host_id"] for run in one["running"]}
-    return {event["task_id"]: [where.get(event["task_id"], "")] for event in _progress(settings)}
+    return where
 
 
 def _started_again(settings: Settings, tasks: set[str], since: int) -> dict[str, int]:
