@@ -35,14 +35,15 @@ class Heartbeats:
         self._instances: dict[str, list[str]] = {}
         """By agent: the instances that are ours; only agents that have some."""
         self._some = ""
-        """An agent that there is: a host that has nothing of any says so to its pool, or nobody would hear of it."""
+        """An agent that hosts run: a host that has nothing of any says so to its pool, or nobody would hear of it."""
         self._announced: set[str] = set()
         """Pools that the dispatcher believes to be here."""
         self._sequence = 0
 
     def place(self, wanted: Mapping[str, int]) -> None:
         """Works out anew which instances of these agents are ours, by how many of each our zone shall have."""
-        self._some = min([*wanted, *filter(None, [self._some])], default="")
+        ours = [agent_id for agent_id, count in wanted.items() if count]
+        self._some = min([*ours, *filter(None, [self._some])], default="")
         for agent_id, count in wanted.items():
             here = instances_on(agent_id, self._host.zone, count, self._partitions, self._attempts.watermarks)
             if here:

@@ -14,6 +14,7 @@ from gateway.errors import Unreachable
 from gateway.server.declare import Call
 from gateway.server.routes.orchestrators import PARTS, ROUTES, list_orchestrators
 from gateway.server.shapes import problems
+from gateway.server.slow import Slow
 from infra.orchestrators import Beat, Locks, Orchestrators, Store, of_partition, of_session
 from infra.settings import Settings, as_env
 from infra.stack import redis_server
@@ -85,7 +86,7 @@ def test_without_redis_the_command_says_that_the_line_works_on() -> None:
 
 
 def test_the_route_answers_as_declared_and_names_no_session(server: Settings) -> None:
-    call = cast(Call, SimpleNamespace(services=SimpleNamespace(settings=server)))
+    call = cast(Call, SimpleNamespace(services=SimpleNamespace(settings=server, slow=Slow())))
     told: Any = asyncio.run(list_orchestrators(call)).body
     assert list(problems(ROUTES[0].answer, told, PARTS)) == []
     assert [row["orchestrator_id"] for row in told["orchestrators"]] == ["dispatcher-0", "router-0", "router-1"]
@@ -93,7 +94,10 @@ def test_the_route_answers_as_declared_and_names_no_session(server: Settings) ->
     assert SESSION not in json.dumps(told)
 
 
+AWAY = Settings(redis_url="redis://127.0.0.1:1/0")
+
+
 def test_the_route_says_so_when_redis_is_away() -> None:
-    call = SimpleNamespace(services=SimpleNamespace(settings=Settings(redis_url="redis://127.0.0.1:1/0")))
+    call = SimpleNamespace(services=SimpleNamespace(settings=AWAY, slow=Slow()))
     with pytest.raises(Unreachable, match="the line works without"):
         asyncio.run(list_orchestrators(cast(Call, call)))

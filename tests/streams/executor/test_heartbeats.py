@@ -92,8 +92,9 @@ async def test_what_was_refused_holds_no_lease() -> None:
 
 async def test_a_host_that_has_nothing_says_so_that_it_is_heard_of() -> None:
     scene = Scene()
+    scene.attempts.revoked({0: 0})
     heartbeats = beats_of(scene)
-    heartbeats.place({"b": 0, "a": 0})
+    heartbeats.place({"c": 2, "b": 2, "a": 0})
     heartbeats.beat()
     heartbeats.beat()
-    assert [(h["pool"], h["instances"]) for h in scene.outbox.told] == [("a", [])] * 2
+    assert [(h["pool"], h["instances"]) for h in scene.outbox.told] == [("b", [])] * 2
