@@ -28,7 +28,7 @@ class Wish(NamedTuple):
 
 def scale(settings: Settings, wish: Wish) -> AgentDesired:
     """Raises BadInput, KafkaTrouble."""
-    zones = settings.zones or ("",)
+    zones = settings.zone_names
     if not 0 <= wish.instances <= INSTANCES_MAX:
         raise BadInput(f"{wish.instances} instances are not accepted; it takes 0 to {INSTANCES_MAX:,}.")
     if wish.zone is not None and wish.zone not in settings.zones:

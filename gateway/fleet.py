@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 
 from processors.placing import total, wanted, zone_of
 
-NO_ZONES = ("",)
-
 
 class AgentRow(NamedTuple):
     agent_id: str
@@ -39,7 +37,7 @@ def agent_rows(
     heard_since_us: int,
     model_default: str,
     desired: Mapping[str, Any] | None = None,
-    zones: Sequence[str] = NO_ZONES,
+    zones: Sequence[str] = ("",),
 ) -> list[AgentRow]:
     """By name. An instance is live when a host named it since `heard_since_us`. `desired`: what was asked, by agent."""
     live: dict[str, set[str]] = {}

@@ -13,6 +13,8 @@ from infra.settings import Settings
 T = TypeVar("T")
 
 _TRIES = 8
+_PAUSE_MAX_S = 1.5
+"""Between two tries: somebody waits for the answer."""
 _FENCED = (
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -40,7 +42,7 @@ def change(settings: Settings, writer: str, what: str, make: Callable[[], tuple[
             if error.args[0].code() not in _FENCED or not left:
                 raise kafka.KafkaTrouble(f"{what} could not be changed: {error.args[0].str()}") from error
             # By chance, and longer each time: two that wait equally long would fence each other for ever.
-            time.sleep(random.uniform(0.05, 0.1 * 2 ** (_TRIES - left)))
+            time.sleep(random.uniform(0.05, min(_PAUSE_MAX_S, 0.1 * 2 ** (_TRIES - left))))
     raise AssertionError("unreachable")
 
 

@@ -343,6 +343,11 @@ class Settings:
     gateway_live_tasks_max: int = _count(20_000, "Newest tasks that snapshots of live progress can show.")
 
     @property
+    def zone_names(self) -> tuple[str, ...]:
+        """The zones that instances are spread over; one without a name where there are none."""
+        return self.zones or ("",)
+
+    @property
     def bootstrap(self) -> str:
         """Kafka servers to connect to: the given ones, else the local broker."""
         return self.kafka_bootstrap or f"127.0.0.1:{self.kafka_port}"

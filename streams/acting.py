@@ -188,7 +188,7 @@ def scale_out(settings: Settings, wish: Wish) -> str:
         definitions: dict[str, AgentDefinition] = registry.newest(settings, registry.AGENTS)
         wishes: dict[str, AgentDesired] = fleet.desired(settings)
         pools = registry.newest(settings, registry.POOLS).values()
-        zones, now = settings.zones or ("",), time.time_ns() // 1000
+        zones, now = settings.zone_names, time.time_ns() // 1000
         found = replacements(definitions.values(), wishes, pools, zones, limits(settings), now)
         again = {name for name in found if name in wishes and wishes[name]["reason"].startswith(mark)}
         due = {name: one for name, one in found.items() if name not in again}
@@ -208,12 +208,14 @@ def scale_out(settings: Settings, wish: Wish) -> str:
 
 
 def _zones_there(settings: Settings, now: int) -> set[str]:
-    """Zones of which a host was heard within the lease."""
+    """Zones of which a host that takes work was heard within the lease."""
     since = now - int(settings.lease_s * 1_000_000)
     found = set()
     for message in kafka.read_all(settings, "agents.heartbeats", since_us=since):
         with suppress(BadMessage):
-            found.add(decode_as("AgentHeartbeat", message.value())["zone"])
+            beat = decode_as("AgentHeartbeat", message.value())
+            if not beat["draining"]:
+                found.add(beat["zone"])
     return found
 
 

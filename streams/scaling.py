@@ -47,7 +47,7 @@ class Scaling:
         self._mode = settings.scaling
         bounds = limits(settings)
         self._least = bounds.instances_min * bounds.slots_each * TARGET
-        self._scaler = Autoscaler(bounds, "on" if self._mode == "on" else "dry_run", settings.zones)
+        self._scaler = Autoscaler(bounds, "on" if self._mode == "on" else "dry_run", settings.zone_names)
         self._look_due = now + PERIOD_S * 1_000_000
         self._tasks: SimpleQueue[Callable[[], _Tried]] = SimpleQueue()
         self._tried: SimpleQueue[_Tried] = SimpleQueue()
@@ -175,7 +175,7 @@ def resize(
 ) -> bool:
     """Asks the fleet for it, unless somebody asked for another number than `before` meanwhile. `there`: zones that
     new ones may go to; null: all. Raises KafkaTrouble."""
-    zones = settings.zones or ("",)
+    zones = settings.zone_names
 
     def make(definition: AgentDefinition | None, desired: AgentDesired | None) -> fleet.Zones | None:
         now = placing.wanted(definition, desired, zones) if definition else {}

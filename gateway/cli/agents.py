@@ -8,7 +8,7 @@ from gateway import defining
 from gateway.alive import lease_us
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, say, table
-from gateway.fleet import NO_ZONES, AgentRow, agent_rows
+from gateway.fleet import AgentRow, agent_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many, moment
@@ -42,7 +42,7 @@ def list_(as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
-    rows = rows_of(settings)
+    rows = _rows(settings)
     if as_json:
         for row in rows:
             print_json(row._asdict())
@@ -82,7 +82,7 @@ def show(name: str, as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
     definition = defined.one_of(AGENT, settings, name)
-    (row,) = (row for row in rows_of(settings) if row.agent_id == definition["agent_id"])
+    (row,) = (row for row in _rows(settings) if row.agent_id == definition["agent_id"])
     if as_json:
         print_json(definition | row._asdict())
         return
@@ -114,7 +114,7 @@ def remove(name: str) -> None:
     settings = load_settings()
     reach(settings)
     definition = defined.one_of(AGENT, settings, name)
-    (waiting,) = (row.waiting for row in rows_of(settings) if row.agent_id == name)
+    (waiting,) = (row.waiting for row in _rows(settings) if row.agent_id == name)
     if not defining.remove(AGENT, settings, definition):
         say(f"{name} is as it is shipped again.")
         return
@@ -189,7 +189,7 @@ def publish() -> None:
     defined.publish(AGENT)
 
 
-def rows_of(settings: Settings) -> list[AgentRow]:
+def _rows(settings: Settings) -> list[AgentRow]:
     now, lease = now_us(), lease_us(settings)
     return agent_rows(
         newest_by_key(settings, "agents.registry").values(),
@@ -199,5 +199,5 @@ def rows_of(settings: Settings) -> list[AgentRow]:
         heard_since_us=now - lease,
         model_default=settings.model_default,
         desired=desired(settings),
-        zones=settings.zones or NO_ZONES,
+        zones=settings.zone_names,
     )

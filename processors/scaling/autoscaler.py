@@ -73,7 +73,7 @@ class Autoscaler:
     def __init__(self, limits: Limits, mode: Mode, zones: Sequence[str]) -> None:
         self._limits = limits
         self._applied = mode == "on"
-        self._zones = zones or ("",)
+        self._zones = zones
         self._agents: dict[str, _Agent] = {}
         self._moved: dict[str, tuple[str, int, int]] = {}
         """Changes of late, by decision: agent, when, and by how many."""

@@ -37,8 +37,7 @@ class Host:
         self._settings = settings
         self._index = index
         self._serving = False
-        self._zones = settings.zones or ("",)
-        zone = settings.zone or self._zones[index % len(self._zones)]
+        zone = settings.zone or settings.zone_names[index % len(settings.zone_names)]
         self._identity = Identity(f"host-{index}", uuid.uuid4().hex, zone)
         self._log = log.bind(host=self._identity.host_id)
         self._fault: Exception | None = None
@@ -113,7 +112,9 @@ class Host:
     def _wanted(self, agent_ids: Iterable[str]) -> dict[str, int]:
         """How many instances of these agents our zone shall have."""
         known, desired = self._registry.definitions, self._registry.desired
-        found = {a: wanted(known[a], desired.get(a), self._zones) if a in known else {} for a in agent_ids}
+        found = {
+            a: wanted(known[a], desired.get(a), self._settings.zone_names) if a in known else {} for a in agent_ids
+        }
         return {agent_id: of_zones.get(self._identity.zone, 0) for agent_id, of_zones in found.items()}
 
     def _on_move(self, given_back: dict[int, int]) -> None:

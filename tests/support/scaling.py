@@ -87,7 +87,7 @@ class Fleet:
         start_s: float = 20.0,
     ) -> None:
         by_agent = rates if isinstance(rates, Mapping) else {"coder": rates}
-        self.scaler = Autoscaler(limits, mode, ())
+        self.scaler = Autoscaler(limits, mode, ("",))
         self.limits, self._mode, self._instances = limits, mode, instances
         self._response_s, self._start_s = response_s, start_s
         self._random = random.Random(seed) if seed is not None else None
@@ -114,7 +114,7 @@ class Fleet:
 
     def restart_scaler(self) -> None:
         """A new one that knows what the topics say."""
-        self.scaler = Autoscaler(self.limits, self._mode, ())
+        self.scaler = Autoscaler(self.limits, self._mode, ("",))
         self.introduce()
         for decision in self.decisions:
             if decision["applied"]:

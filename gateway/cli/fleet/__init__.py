@@ -2,17 +2,17 @@
 
 import getpass
 import time
+from typing import Any
 
 import click
 
 from gateway.alive import lease_us
-from gateway.cli.agents import rows_of
 from gateway.cli.fleet.forecast import forecast
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.cli.scaling import decisions
 from gateway.cli.submit import Duration
 from gateway.errors import BadInput
-from gateway.fleet import HostRow, ZoneRow, host_rows, zone_rows
+from gateway.fleet import HostRow, agent_rows, host_rows, zone_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many
@@ -71,7 +71,7 @@ def scale(agent: str, instances: int, zone: str | None, reason: str, as_json: bo
 @click.option("--reason", default="", help="Why, for those who look later.")
 @click.option("--wait", type=Duration(SECOND_US), metavar="DURATION", help="Wait until nothing is left there, as 10m.")
 def drain(host: str, reason: str, wait: int | None) -> None:
-    """Empty a host: others take over its instances at once, and it finishes what it has in hand.
+    """Empty a host: others take over its instances within seconds, and it finishes what it has in hand.
 
     After that it can be stopped without anything moving; `headway fleet open` gives it work again.
 
@@ -148,16 +148,31 @@ def _left(settings: Settings, host: str) -> tuple[int, int]:
 
 
 def _hosts(settings: Settings, wishes: dict[str, HostDesired]) -> list[HostRow]:
-    now = now_us()
-    beats = (record.event for record in read(settings, "agents.heartbeats", since_us=now - LOOK_BACK_US))
-    return host_rows(beats, wishes, now - lease_us(settings))
+    return host_rows(_beats(settings), wishes, now_us() - lease_us(settings))
+
+
+def _beats(settings: Settings) -> list[dict[str, Any]]:
+    since_us = now_us() - LOOK_BACK_US
+    return [record.event for record in read(settings, "agents.heartbeats", since_us=since_us)]
 
 
 def _show_fleet(as_json: bool) -> None:
     settings = load_settings()
     reach(settings)
-    agents, of_hosts = rows_of(settings), _hosts(settings, hosts(settings))
-    zones = _zones(settings)
+    beats, asked, since_us = _beats(settings), desired(settings), now_us() - lease_us(settings)
+    definitions = list(newest_by_key(settings, "agents.registry").values())
+    pools = list(newest_by_key(settings, "pools.status").values())
+    agents = agent_rows(
+        definitions,
+        pools,
+        beats,
+        heard_since_us=since_us,
+        model_default=settings.model_default,
+        desired=asked,
+        zones=settings.zone_names,
+    )
+    of_hosts = host_rows(beats, hosts(settings), since_us)
+    zones = zone_rows(definitions, beats, asked, settings.zones, since_us)
     if as_json:
         found = {
             "agents": [row._asdict() for row in agents],
@@ -183,7 +198,7 @@ def _show_fleet(as_json: bool) -> None:
         right=["instances", "running", "waiting", "errors", "load"],
         giving=["hosts"],
     )
-    for pool in newest_by_key(settings, "pools.status").values():
+    for pool in pools:
         for ill in pool["ill"]:
             remark(
                 f"{ill['instance_id']} has been left out for {duration(now_us() - ill['since_at'])}: {ill['reason']}."
@@ -216,15 +231,6 @@ def _tell_hosts(rows: list[HostRow], with_zones: bool) -> None:
         right=["instances", "running"],
         giving=["reason"],
     )
-
-
-def _zones(settings: Settings) -> list[ZoneRow]:
-    if not settings.zones:
-        return []
-    now, lease = now_us(), lease_us(settings)
-    beats = [record.event for record in read(settings, "agents.heartbeats", since_us=now - 2 * lease)]
-    definitions = newest_by_key(settings, "agents.registry").values()
-    return zone_rows(definitions, beats, desired(settings), settings.zones, now - lease)
 
 
 fleet.add_command(forecast)

@@ -7,7 +7,6 @@ from gateway import desiring
 from gateway.desiring import Wish
 from gateway.errors import BadInput
 from gateway.fleet import (
-    NO_ZONES,
     AgentRow,
     HostRow,
     ZoneRow,
@@ -77,7 +76,7 @@ def rows(services: Services) -> list[AgentRow]:
         heard_since_us=_heard_since(services),
         model_default=services.settings.model_default,
         desired=registry.desired,
-        zones=services.settings.zones or NO_ZONES,
+        zones=services.settings.zone_names,
     )
 
 

@@ -73,7 +73,7 @@ def test_a_scale_in_leaves_the_slots_that_are_at_work_and_what_may_come():
 
 
 def loaded(mode="on"):
-    scaler = Autoscaler(LIMITS, mode, ())
+    scaler = Autoscaler(LIMITS, mode, ("",))
     scaler.agent(definition("coder", 2))
     return scaler
 

@@ -43,7 +43,7 @@ def play(
     restart_at: int | None = None,
 ) -> list[tuple[ScalingDecision, dict[str, int]]]:
     """Decisions, each with the sizes before all of its look."""
-    scaler = Autoscaler(TIGHT, mode, ())
+    scaler = Autoscaler(TIGHT, mode, ("",))
     made: list[tuple[ScalingDecision, dict[str, int]]] = []
     done = dict.fromkeys(AGENTS, 0)
     at_s = look = 0
@@ -53,7 +53,7 @@ def play(
         for _ in range(count):
             at_s, look = at_s + PERIOD_S, look + 1
             if look == restart_at:
-                scaler = Autoscaler(TIGHT, mode, ())
+                scaler = Autoscaler(TIGHT, mode, ("",))
                 for name in AGENTS:
                     scaler.agent(definition(name, 3))
                 for decision, _ in made:
