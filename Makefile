@@ -25,7 +25,7 @@ run: setup ## start the line, submit a first batch, report, stay up until Ctrl-C
 	$(BIN)/headway demo
 
 test: debian setup ## every test, on a real broker
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 test-fast: setup ## the tests that need no broker
 	$(BIN)/pytest -m "not e2e"

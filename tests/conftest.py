@@ -8,11 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
 import structlog
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.kafka import ensure_topics
 from infra.settings import ENV_PREFIX, Settings
@@ -29,20 +32,34 @@ LONG = ("page", "e2e", "gateway/server", "gateway/live", "streams", "infra")
 """Of the tests that need a broker these begin first, so that no worker is left alone with what takes longest."""
 
 
+class Group(NamedTuple):
+    """Tests that one worker does one after the other, for they share a broker, a line or what takes long to make."""
+
+    on_a_broker: bool
+    place: int
+    name: str
+
+
+@cache
+def group_of(path: Path) -> Group:
+    folder = next((one for one in TOGETHER if TESTS / one in path.parents), None)
+    place = next((n for n, one in enumerate(LONG) if TESTS / one in path.parents), len(LONG))
+    return Group("pytest.mark.e2e" in path.read_text(), place, folder or path.relative_to(TESTS).as_posix())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without a broker first, for one that waits for its tests costs time as well."""
-    for item in items:
-        folder = next((one for one in TOGETHER if (TESTS / one) in item.path.parents), None)
-        item.add_marker(pytest.mark.xdist_group(f"{folder or item.path.stem} {'e2e' if _on_a_broker(item) else ''}"))
-    items.sort(key=lambda item: (_on_a_broker(item), _place(item)))
+    items.sort(key=lambda item: group_of(item.path)[:2])
 
 
-def _on_a_broker(item: pytest.Item) -> bool:
-    return item.get_closest_marker("e2e") is not None
+class ByGroup(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        group = group_of(TESTS.parent / nodeid.partition("::")[0])
+        return f"{group.name} {group.on_a_broker}"
 
 
-def _place(item: pytest.Item) -> int:
-    return next((n for n, folder in enumerate(LONG) if (TESTS / folder) in item.path.parents), len(LONG))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    return ByGroup(config, log)
 
 
 def pytest_configure() -> None:

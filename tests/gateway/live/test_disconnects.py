@@ -81,7 +81,7 @@ class Wanderer:
             await asyncio.sleep(self._chance.choice([0.0, 0.1, 0.5, 4.0]) * self._chance.random())
 
     async def read_to_the_end(self, http: aiohttp.ClientSession, enough: Any) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not enough(self):
                 with suppress(aiohttp.ClientError, OSError):
                     await self._read(http, 1.0)
