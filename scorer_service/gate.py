@@ -38,6 +38,8 @@ LATE_SHARE = 0.2
 LATE_MIN = 50
 LATE_ERROR_MAX = 0.1
 """As ECE_MAX, of so few."""
+BIN_MIN = 25
+"""Decisions of a bin: of fewer, what chance makes cannot be told from the few there are."""
 STAKE_MAX = 20.0
 """What one decision may stand for in an off-policy value: a propensity below 5 % counts as 5 %. With more a handful of
 tries would decide; with this the value leans on the model's own predictions where it was tried seldom, which is why
@@ -292,7 +294,8 @@ def ece(chosen: Floats, label: Floats) -> tuple[float, float]:
     """Mean distance of what was said from what happened, over bins of as many decisions each, and how much of that
     chance alone makes."""
     error = chance = 0.0
-    for rows in np.array_split(np.argsort(chosen, kind="stable"), BINS):
+    bins = int(np.clip(len(chosen) // BIN_MIN, 1, BINS))
+    for rows in np.array_split(np.argsort(chosen, kind="stable"), bins):
         if len(rows):
             share = len(rows) / len(chosen)
             error += share * abs(_mean(label[rows]) - _mean(chosen[rows]))
