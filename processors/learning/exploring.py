@@ -1,7 +1,9 @@
 """Exploration: now and then a task goes to an agent that is not the best by what is known, so that more gets known.
 
-With the probability `explore` a task tries one of the agents that might be as good; chance is a hash of its id, so a
-repeat decides alike. The propensity of the agent chosen, by exploration or not, is exact:
+With the probability `explore` a task tries one of the agents that might be as good; with up to NEW_MORE times that
+more while one of them is new and the best is well known, for a newcomer that is hardly tried is never found out. Chance
+is a hash of the task's id, so a repeat decides alike. The propensity of the agent chosen, by exploration or not, is
+exact:
 
     p(agent) = (1 − rate) · p_best(agent) + rate · p_try(agent)
 
@@ -15,19 +17,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from processors.chance import draw
-from processors.standing import PRIOR_RUNS, Flags, Floats
+from processors.standing import Flags, Floats
 
 PLAUSIBLE = 0.3
 """How far below the best an agent's value may be for it to be tried."""
 TEMPERATURE = 0.1
-UNCERTAIN = 0.1
+UNCERTAIN = 0.5
 """What an agent without any run gains for being unknown; it falls with the square root of its runs."""
+NEW_RUNS = 20
+"""Runs after which an agent is less unknown by three parts in ten: of each kind of task it had a handful."""
+NEW_MORE = 3.0
 EVEN = 0.5
 CLASS_ERRORS_MAX = 0.5
 """Share of failures above which a kind of work is left to its best agents: something is broken, and trying others
 would teach that only. Below it failures are what there is to learn from."""
 MORE_ERRORS_MAX = 0.2
-"""How much more often than the best of its kind an agent may fail and still be tried."""
+"""How much more often than the best of its kind an agent may fail, certainly, and still be tried. What an agent failed
+at in its first few runs may be chance, and nothing else would ever tell."""
+_NEWEST = 100.0
+"""Runs that a share of newest attempts is made of, at most."""
 PRIORITY_FIRST = 3
 """More urgent tasks (1 and 2) are not used to try agents."""
 EXPLORE, TRY = "explore", "try"
@@ -42,9 +50,9 @@ class Rate:
     reason: str
 
 
-def rate(explore: float, priority: int, measured: bool, errors: float) -> Rate:
+def rate(explore: float, priority: int, measured: bool, errors: float, unknown: float = 0.0) -> Rate:
     """`measured`: whether an experiment compares routers with this task, so that nothing else may vary it; `errors`:
-    the share of newest attempts that failed among the agents of its class."""
+    the share of newest attempts that failed among the agents of its class; `unknown`: as `lead` finds it."""
     if explore <= 0:
         return Rate(0.0, "off: explore is 0")
     if priority < PRIORITY_FIRST:
@@ -53,23 +61,42 @@ def rate(explore: float, priority: int, measured: bool, errors: float) -> Rate:
         return Rate(0.0, "off: an experiment compares routers with this task")
     if errors > CLASS_ERRORS_MAX:
         return Rate(0.0, f"off: {errors:.0%} of the newest attempts at this kind of work failed")
-    return Rate(min(1.0, explore), f"{min(1.0, explore):.0%} of the tasks of this kind try another agent")
+    value = min(1.0, explore * (1 + NEW_MORE * unknown))
+    more = f", more than the usual {explore:.0%} for one is new" if round(value, 2) > round(explore, 2) else ""
+    return Rate(value, f"{value:.0%} of the tasks of this kind try another agent{more}")
+
+
+def unknown(runs: Floats) -> Floats:
+    """1 for an agent without any run, towards 0 with many."""
+    return np.asarray(1 / np.sqrt(1 + runs / NEW_RUNS))
+
+
+def lead(runs: Floats, may: Flags, best: int) -> float:
+    """How much less is known of one that may be tried than of the best."""
+    return max(0.0, float((unknown(runs[may]) - unknown(runs[best])).max(initial=0.0)))
 
 
 def class_errors(errors: Floats, runs: Floats, members: Flags) -> float:
-    """The share of newest attempts that failed, of all members; each counts by its runs, a hundred at most."""
-    weight = np.minimum(runs[members], 100.0)
+    """The share of newest attempts that failed, of all members; each counts by its runs."""
+    weight = np.minimum(runs[members], _NEWEST)
     total = float(weight.sum())
     return float((errors[members] * weight).sum() / total) if total else 0.0
 
 
-def plausible(values: Floats, among: Flags, errors: Floats) -> Flags:
+def plausible(values: Floats, among: Flags, errors: Floats, runs: Floats) -> Flags:
     """Who of those may be tried: not far below the best of them, and not failing much more often than others."""
     if not among.any():
         return among
-    able = errors <= errors[among].min() + MORE_ERRORS_MAX
+    able = _certain(errors, runs) <= errors[among].min() + MORE_ERRORS_MAX
     near: Flags = among & able & (values >= values[among].max() - PLAUSIBLE - 1e-9)
     return near
+
+
+def _certain(errors: Floats, runs: Floats) -> Floats:
+    """The share of failures that so many runs prove: two standard errors below what they showed."""
+    count = np.minimum(runs, _NEWEST) + 2
+    share = (errors * (count - 2) + 1) / count
+    return np.asarray(share - 2 * np.sqrt(share * (1 - share) / count))
 
 
 def chances(values: Floats, runs: Floats, may: Flags) -> Floats:
@@ -78,7 +105,7 @@ def chances(values: Floats, runs: Floats, may: Flags) -> Floats:
     found = np.zeros(len(values))
     if not count:
         return found
-    tempting = (values[may] + UNCERTAIN / np.sqrt(1 + runs[may] / PRIOR_RUNS)) / TEMPERATURE
+    tempting = (values[may] + UNCERTAIN * unknown(runs[may])) / TEMPERATURE
     odds = np.exp(tempting - tempting.max())
     found[may] = EVEN / count + (1 - EVEN) * odds / odds.sum()
     return found

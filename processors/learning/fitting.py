@@ -77,7 +77,7 @@ def _whole(name: str, made: _Material, found: Labels, unseen: "_Unseen") -> Memb
 def _member(name: str, made: _Material, found: Labels, rows: NDArray[np.bool_]) -> Member:
     some = found.only(rows)
     if name == "clusters":
-        return clusters.fit(some, made.region, len(made.ground.regions), made.ground.kin)
+        return clusters.fit(some, made.region, made.ground.regions, made.ground.kin)
     if name == "linear":
         return linear.fit(some, made.points)
     if name == "knn":

@@ -123,8 +123,9 @@ class Hybrid:
         if view.best is None and view.ruling.place is None:
             refused = replace(self._index.ruled(reading, view.ruling), steps=steps(view, view.model))
             return Decision(refused, None, self._index.places)
-        rate = self._rate(view, asked.terms, asked.measured)
-        drawn = _drawn(view, rate.value)
+        left = _left_open(view)
+        rate = self._rate(view, left, asked.terms, asked.measured)
+        drawn = exploring.drawn(asked.task["task_id"], left.best, left.equals, left.tries, rate.value)
         return Decision(self._choice(view, rate, drawn, asked.settings), drawn, self._index.places)
 
     def _without_choice(self, task: TaskSubmitted, choice: Choice, settings: Sequence[Override]) -> Choice:
@@ -209,13 +210,14 @@ class Hybrid:
         name = self._scorer.name
         return [f"{name} knows no such tasks ({one.known:.2f}) and abstains" if one.abstains else one for one in found]
 
-    def _rate(self, view: View, terms: Terms, measured: bool) -> exploring.Rate:
+    def _rate(self, view: View, left: "_Open", terms: Terms, measured: bool) -> exploring.Rate:
         if not terms.learned:
             return exploring.Rate(0.0, f"off: {_RULES_ALONE}")
         standing, reading = self._index.standing, view.reading
         members = reading.able if reading.able.any() else reading.matching
         errors = exploring.class_errors(standing.errors, standing.runs, members)
-        return exploring.rate(terms.explore, reading.task["priority"], measured, errors)
+        unknown = exploring.lead(standing.runs, left.tries > 0, left.best)
+        return exploring.rate(terms.explore, reading.task["priority"], measured, errors, unknown)
 
     def _choice(self, view: View, rate: exploring.Rate, drawn: exploring.Drawn, settings: Sequence[Override]) -> Choice:
         reading, agent = view.reading, self._index.definitions[drawn.place]
@@ -257,8 +259,17 @@ def _gain(utility: Floats, best: int, ruling: Ruling) -> float:
     return gain if np.isfinite(gain) else 0.0
 
 
-def _drawn(view: View, probability: float) -> exploring.Drawn:
-    """Who gets the task: the winner's best, or one that is tried."""
+class _Open(NamedTuple):
+    """What is left to chance."""
+
+    best: int
+    equals: Sequence[int]
+    tries: Floats
+    """p_try."""
+
+
+def _left_open(view: View) -> _Open:
+    """The winner's best, its equals, and who may be tried in their place."""
     reading, standing = view.reading, view.index.standing
     if view.learned_wins and view.best is not None:
         best, equals, values, among = view.best, view.equals, view.utility, view.considered
@@ -267,6 +278,5 @@ def _drawn(view: View, probability: float) -> exploring.Drawn:
         able = reading.able & reading.room
         among = able if able.any() else reading.matching & reading.room
         best, equals, values = view.ruling.place, view.ruling.equals, reading.scores
-    may = exploring.plausible(values, among, standing.errors)
-    tries = exploring.chances(values, standing.runs, may)
-    return exploring.drawn(reading.task["task_id"], best, equals.tolist(), tries, probability)
+    may = exploring.plausible(values, among, standing.errors, standing.runs)
+    return _Open(best, equals.tolist(), exploring.chances(values, standing.runs, may))

@@ -64,6 +64,11 @@ class Regions:
     def cuts(self) -> int:
         return len(self._centres)
 
+    def likeness(self) -> Floats:
+        """(all, all) the cosines of their centres."""
+        found: Floats = self._flat.T @ self._flat
+        return found
+
     def nearest(self, points: Floats) -> Nearest:
         cosines = self._cosines(unit(points))
         regions = cosines.shape[2]

@@ -147,3 +147,14 @@ def test_one_that_holds_on_the_whole_and_not_of_late_is_refused_with_what_to_do(
     assert not found.passed
     assert "does not hold of late" in found.reason and "headway train --from TIME" in found.reason
     assert "of late" not in judge(held, says(truth), None, 0.0).reason
+
+
+@pytest.mark.parametrize("count", [120, COUNT])
+def test_what_is_true_is_said_to_hold_of_late_however_few_the_newest_are(count: int) -> None:
+    refused = 0
+    for seed in range(60):
+        held, truth = world(seed, good=0.5, bad=0.35)
+        held = replace(held, **{name: getattr(held, name)[:count] for name in ("option", "label", "propensity")})
+        held = replace(held, by_rules=held.by_rules[:count], ended=held.ended[:count])
+        refused += judge(held, says(truth[:count]), None, 0.0).changed
+    assert refused <= 1

@@ -116,6 +116,25 @@ def test_an_agent_of_which_little_is_known_is_tried_more():
     assert chances[2] > 1.5 * chances[0]
 
 
+def test_an_agent_that_failed_in_its_first_runs_is_tried_on():
+    values, runs = np.array([0.5, 0.5]), np.array([500.0, 4.0])
+    assert exploring.plausible(values, np.ones(2, np.bool_), np.array([0.1, 0.75]), runs).all()
+    assert not exploring.plausible(values, np.ones(2, np.bool_), np.array([0.1, 0.75]), np.array([500.0, 40.0]))[1]
+
+
+def test_more_is_tried_while_one_is_new_and_the_best_is_known_and_as_much_as_ever_later():
+    rates = []
+    for runs in (0, 20, 100, 1000):
+        standing = np.array([1000.0, runs, 1000.0])
+        lead = exploring.lead(standing, np.ones(3, np.bool_), best=0)
+        rates.append(exploring.rate(0.05, 5, False, 0.0, lead).value)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] < 0.05 * (1 + exploring.NEW_MORE) and rates[0] > 0.15 and rates[-1] == pytest.approx(0.05)
+    assert exploring.lead(np.zeros(3), np.ones(3, np.bool_), best=0) == 0, "where all are new they take turns"
+    assert "for one is new" in exploring.rate(0.05, 5, False, 0.0, 0.5).reason
+    assert exploring.rate(0.05, 2, False, 0.0, 1.0).value == 0
+
+
 def test_the_one_alone_is_not_said_to_be_left_to_chance():
     hybrid = Hybrid(Index(registry(FOUR[0]), Limits()))
     choices = [
@@ -134,7 +153,8 @@ def test_the_probabilities_of_all_agents_add_up_to_one(values, data):
     flags = st.lists(st.booleans(), min_size=count, max_size=count).map(lambda each: np.array(each, np.bool_))
     runs = np.array(data.draw(st.lists(st.floats(0, 1e6), min_size=count, max_size=count)))
     errors = np.array(data.draw(st.lists(st.floats(0, 1), min_size=count, max_size=count)))
-    tries = exploring.chances(np.array(values), runs, exploring.plausible(np.array(values), data.draw(flags), errors))
+    may = exploring.plausible(np.array(values), data.draw(flags), errors, runs)
+    tries = exploring.chances(np.array(values), runs, may)
     equals = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=count, unique=True))
     probability = data.draw(st.floats(0, 1)) if tries.any() else 0.0
     told = [*map(exploring.Drawn(equals[0], False, equals, tries, probability).propensity, range(count))]

@@ -92,6 +92,23 @@ def test_few_labels_leave_an_option_near_its_like() -> None:
     assert quality[2] < 0.2
 
 
+def test_eight_labels_of_a_kind_of_task_are_enough_to_find_who_is_best_at_it() -> None:
+    """Of tasks that lie in many regions, so that none of these has more than one or two of the labels."""
+    rates = np.array([[0.4, 0.4, 0.4, 0.95], [0.95, 0.4, 0.4, 0.4], [0.4, 0.95, 0.4, 0.4]])
+    found = []
+    for seed in range(6):
+        data = choices(rates, 4000, seed)
+        newcomer = np.flatnonzero(data.option == 3)
+        kept = np.setdiff1d(np.arange(len(data.option)), newcomer[24:])
+        few = Labelled(
+            data.tasks, data.options, data.task[kept], data.option[kept], data.label[kept], data.weight[kept]
+        )
+        unseen = table(rates, 600, seed + 50)
+        chosen = fit("clusters", few, 1).predict(unseen.tasks, unseen.options).quality.argmax(1)
+        found.append(scores(unseen)[np.arange(600), chosen].mean())
+    assert np.mean(found) > 0.925
+
+
 def test_a_label_counts_by_its_weight() -> None:
     data = table(np.array([[0.5]]), 400, 1)
     heavy = Labelled(data.tasks, data.options, data.task, data.option, data.label, np.where(data.label > 0, 9, 1))
