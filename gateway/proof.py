@@ -10,6 +10,8 @@ from infra.settings import Settings
 from processors.verify import Account, Verdict
 
 POLL_S = 1.0
+MOVED_MARK = "/moved"
+"""In the event id of every TaskMoved, and hardly in another message of its topic."""
 
 
 def verify(settings: Settings, *, wait_s: float = 0.0) -> Verdict:
@@ -41,6 +43,10 @@ def _account(settings: Settings) -> Account:
     for record in history.read(settings, "routing.decisions"):
         account.add_decision(record.event["task_id"], record.partition, record.offset)
     _read_positions(settings, "dispatch.log", account)
+    history.settle(settings, "task.commands")
+    for record in history.read(settings, "task.commands", containing=MOVED_MARK):
+        if record.name == "TaskMoved":
+            account.add_move(record.event["task_id"], record.partition, record.offset)
     history.settle(settings, "tasks.outcomes")
     for record in history.read(settings, "tasks.outcomes"):
         account.add_outcome(record.event["task_id"], record.event["status"])

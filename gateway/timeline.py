@@ -10,6 +10,7 @@ from gateway.units import duration, many, money, short
 ORDER = (
     "TaskSubmitted",
     "RoutingDecision",
+    "TaskMoved",
     "TaskAssigned",
     "TaskProgress",
     "TaskResult",
@@ -53,7 +54,8 @@ class Story:
     def waits_for(self) -> str | None:
         """The agent in whose queue it is; null when it has ended, is not routed yet, or an instance has it."""
         told = [(entry.record.name, entry.record.event) for entry in self.entries]
-        agent = next((event["agent_id"] for name, event in told if name == "RoutingDecision"), None)
+        sent_to = [event["agent_id"] for name, event in told if name in ("RoutingDecision", "TaskMoved")]
+        agent = sent_to[-1] if sent_to else None
         ended = {event["attempt"] for name, event in told if name == "TaskResult" and event["kind"] != "step"}
         given = {event["attempt"] for name, event in told if name == "TaskAssigned" and event["kind"] == "run"}
         return None if self.outcome or given - ended else agent
@@ -145,6 +147,10 @@ def _decision(e: dict[str, Any]) -> tuple[str, list[str]]:
     return f"{where} ({facts}): {e['reason']}", [*steps, *candidates]
 
 
+def _moved(e: dict[str, Any]) -> tuple[str, list[str]]:
+    return f"moved from {e['from_agent_id']} to {e['agent_id']}: {e['reason']}", []
+
+
 def _assigned(e: dict[str, Any]) -> tuple[str, list[str]]:
     if e["kind"] == "cancel":
         return f"attempt {e['attempt']} taken back from {e['instance_id']}: {e['reason']}", []
@@ -214,6 +220,7 @@ def _sample(e: dict[str, Any]) -> tuple[str, list[str]]:
 TELL: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
     "TaskSubmitted": _submitted,
     "RoutingDecision": _decision,
+    "TaskMoved": _moved,
     "TaskAssigned": _assigned,
     "TaskProgress": _progress,
     "TaskResult": _result,

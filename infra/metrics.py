@@ -118,6 +118,10 @@ INSTANCES = Gauge("headway_instances", "Instances with a fresh heartbeat", ["poo
 # stall, or task_timeout_s is too short; `headway task` a task.
 TAKEN_BACK = Counter("headway_attempts_taken_back", "Attempts taken back", ["pool"])
 
+# Tasks of high priority that went to the primary agent. A rise: all instances of `from_agent` are silent; look at
+# `headway fleet` for what has become of its hosts.
+MOVED = Counter("headway_tasks_moved", "Tasks moved to the primary agent", ["from_agent", "to_agent"])
+
 # Attempts after the first of a task. A rise: failures that may pass, poor answers, or hosts that die.
 ATTEMPTS_AGAIN = Counter("headway_attempts_again", "Attempts after the first", ["pool"])
 

@@ -199,6 +199,12 @@ class Settings:
     lease_s: float = _setting(
         10.0, "Seconds without a heartbeat after which an instance's slots are free again.", minimum=0.5
     )
+    primary_after_s: float = _setting(
+        30.0,
+        "Seconds of silence of all instances of an agent after which its waiting tasks of priority 1 and 2 go to the "
+        "fallback agent, and lease_s at least; three leases, so that a host that is started again is heard before.",
+        minimum=0.5,
+    )
     heartbeat_s: float = _setting(
         2.0, "Seconds between two heartbeats of an instance; at most a third of lease_s.", minimum=0.1
     )

@@ -17,8 +17,10 @@ from processors.balancing import Instance
 from processors.evaluation import GOOD_ENOUGH, evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
+from processors.primary import HIGH_PRIORITY, Primary, PrimaryOf, first_to_move, may_move
 from processors.remembered import Remembered
 from processors.task import Task, marker
+from schemas.codec import decode_as
 from schemas.events import (
     AgentHeartbeat,
     DispatchRecord,
@@ -31,8 +33,10 @@ from schemas.events import (
     RoutingDecision,
     Step,
     TaskCommand,
+    TaskMoved,
     TaskResult,
 )
+from schemas.partition import partition_of
 
 _OUTPUT_BYTES_MAX = 200_000
 """Output kept of one attempt: outcome and log record must fit a Kafka message."""
@@ -76,6 +80,7 @@ class Limits:
     quality_min: float = GOOD_ENOUGH
     crashes_max: int = 5
     lease_us: int = 10_000_000
+    primary_after_us: int = 30_000_000
     remembered_max: int = 50_000
 
 
@@ -84,19 +89,29 @@ LimitsOf = Callable[[Sequence[Override]], Limits]
 
 
 class Dispatcher:
-    def __init__(self, limits: Limits, limits_of: LimitsOf | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        limits_of: LimitsOf | None = None,
+        partition: int = 0,
+        primary_of: PrimaryOf = lambda failed: None,
+    ) -> None:
         self.limits = limits
+        self._partition = partition
+        self._primary_of = primary_of
         self._limits_of = limits_of or (lambda settings: limits)
         self.tasks: dict[str, Task] = {}
         self.pools: dict[str, Pool] = {}
         self.done = Remembered(limits.remembered_max)
-        """Newest finished ids: a repeated submission of one of them is not run again."""
+        """Newest ids that are finished or went to another partition: a repeat of one of them is not run again."""
         self.cancels: OrderedDict[str, int] = OrderedDict()
         """Cancelled before they arrived here, and when."""
         self.waiting_bytes = 0
         self._timers: list[tuple[int, str]] = []
         self._status_due = 0
         self._silent_until = 0
+        self._away_until = 0
+        """After a pause of our own: until then nobody is held failed, for nobody could be heard."""
         self._silent: dict[tuple[str, str], list[str]] = {}
         """By pool and instance: tasks that were just taken from one whose host says nothing."""
         self._ready: set[str] = set()
@@ -151,6 +166,9 @@ class Dispatcher:
         pool = self._pool(event["pool"], event["agent_id"])
         for instance in pool.hear(event):
             self._tell(pool, instance, "well", "its host is heard again", now)
+        if pool.failed and pool.alive(now, self.limits.lease_us):
+            pool.failed = False
+            self._tell(pool, None, "well", "an instance is heard again", now)
         stale: set[tuple[str, str, int]] = set()
         for report in event["instances"] + event["strays"]:
             for run in report["running"]:
@@ -193,6 +211,17 @@ class Dispatcher:
             output, error = verdict(task.items)
             self._end(task, "failed" if error else "completed", now, output=output, error=error)
 
+    def moved(self, event: TaskMoved, now: int) -> None:
+        """A task whose agent has failed comes from another partition. From its own one it is here already."""
+        task_id = event["task_id"]
+        if self._is_here(event["from_pool"]) or task_id in self.tasks or task_id in self.done:
+            return
+        task = Task.from_record(decode_as("DispatchRecord", event["record"]))
+        if self.cancels.pop(task_id, None) is not None:
+            self._end(task, "cancelled", now, error="cancelled while it went to another agent")
+        else:
+            self._adopt(task, now)
+
     def tick(self, now: int) -> None:
         """Lets time pass: leases, retries, deadlines, and the state of the pools once a second."""
         while self._timers and self._timers[0][0] <= now:
@@ -211,10 +240,15 @@ class Dispatcher:
         while self.cancels and next(iter(self.cancels.values())) <= now - _CANCELS_KEPT_US:
             self._dirty[self.cancels.popitem(last=False)[0]] = None
         if now >= self._status_due:
+            if now - self._status_due > self.limits.lease_us:
+                self._away_until = now + self.limits.lease_us
             self._status_due = now + _STATUS_EVERY_US
             for pool in self.pools.values():
                 for instance, change in pool.wake(now, self.limits.lease_us):
                     self._tell(pool, instance, change, instance.health.reason, now)
+            for pool in list(self.pools.values()):
+                self._look_for_failure(pool, now)
+            for pool in self.pools.values():
                 # After a restart a pool is not called empty before its hosts had time to speak.
                 known = now > self._silent_until or any(i.seen_at for i in pool.instances.values())
                 if known and pool.has_news(now, self.limits.lease_us):
@@ -241,7 +275,8 @@ class Dispatcher:
         """Becomes what the log says. Leases start anew: the hosts have that long to say what they have in hand."""
         self._silent_until = now + self.limits.lease_us
         for status in statuses:
-            self._pool(status["pool"], status["agent_id"]).past = status
+            failed = self._is_failed(status["silent_since_at"], status["at"])
+            self._pool(status["pool"], status["agent_id"]).remember(status, failed, now)
         for record in sorted(records, key=lambda r: r["entered_at"]):
             if record["phase"] == "done":
                 self.done.add(record["task_id"])
@@ -380,8 +415,11 @@ class Dispatcher:
             return
         task.retries += 1
         delay_us = retry_delay_us(task.task_id, task.retries, limits.retry_base_us, limits.retry_cap_us)
-        self._enter(task, "delayed", now)
         task.ready_at = now + max(delay_us, (retry_after_ms or 0) * 1000)
+        self._delay(task, now)
+
+    def _delay(self, task: Task, now: int) -> None:
+        self._enter(task, "delayed", now)
         self.pools[task.pool].delayed += 1
         self.waiting_bytes += len(task.raw)
         self._set_timers(task)
@@ -442,21 +480,89 @@ class Dispatcher:
         for child in subtasks(submission, now):
             self._sends.append(Send("tasks.submitted", child["session_id"], "TaskSubmitted", child, child["task_id"]))
 
+    # -- an agent fails ---------------------------------------------------------------------------------------------
+
+    def _is_failed(self, silent_since: int | None, now: int) -> bool:
+        return silent_since is not None and now - silent_since >= self.limits.primary_after_us
+
+    def _look_for_failure(self, pool: Pool, now: int) -> None:
+        """When all instances of an agent are silent for too long, its tasks of high priority go to the primary."""
+        if now < self._away_until or not self._is_failed(pool.silent_since(now, self.limits.lease_us), now):
+            return
+        why = f"no instance of {pool.agent_id} was heard for {self.limits.primary_after_us / 1e6:g} s"
+        if not pool.failed:
+            pool.failed = True
+            self._tell(pool, None, "silent", why, now)
+        if not pool.waiting:
+            return
+        waiting = [t for t in self.tasks.values() if t.pool == pool.name and t.phase in _WAITING and may_move(t)]
+        primary = self._primary_of(pool.agent_id) if waiting else None
+        if primary is None or self._is_silent_here(primary.agent_id, now):
+            return
+        moving = first_to_move(waiting, primary.room)
+        for task in moving:
+            self._move(task, primary, f"{why}, and its priority is {task.priority}", now)
+        detail = f"{why}: tasks of priority 1 to {HIGH_PRIORITY} go to {primary.agent_id}, {pool.waiting} others wait"
+        self._tell(pool, None, "redistributed", detail, now, [task.task_id for task in moving])
+
+    def _is_silent_here(self, name: str, now: int) -> bool:
+        """What is told of a pool may be a second old; of our own we know it."""
+        return name in self.pools and not self.pools[name].alive(now, self.limits.lease_us)
+
+    def _move(self, task: Task, primary: Primary, reason: str, now: int) -> None:
+        """Hands a waiting task, with all that is known of it, to the partition of its new pool: this one forgets it in
+        the transaction that tells the other."""
+        self._leave_queue(task)
+        del self.tasks[task.task_id]
+        failed = task.agent_id or ""
+        task.moved_from, task.pool, task.agent_id = task.pool, primary.agent_id, primary.agent_id
+        task.model = primary.model or task.model
+        task.instance_id = None
+        task.decided = None  # what was expected of the agent that failed teaches nothing about this one
+        event = messages.move(task, failed, reason, now)
+        self._sends.append(Send("task.commands", task.pool, "TaskMoved", event, task.task_id))
+        if self._is_here(task.pool):
+            self._adopt(task, now)
+        else:
+            self._remember_done(task.task_id, now, at=task.pool)
+
+    def _adopt(self, task: Task, now: int) -> None:
+        """Takes in a task that was accepted elsewhere, so it is never refused. It keeps its age and its attempts."""
+        pool = self._pool(task.pool, task.agent_id or "")
+        self.tasks[task.task_id] = task
+        if task.ready_at > now:
+            self._delay(task, now)
+            self._touch(pool)
+        else:
+            self._enqueue(task, now)
+
+    def _is_here(self, pool: str) -> bool:
+        return partition_of(pool.encode(), self.limits.partitions) == self._partition
+
     def _tell(
-        self, pool: Pool, instance: Instance, what: FleetStep, detail: str, now: int, tasks: Iterable[str] | None = None
+        self,
+        pool: Pool,
+        instance: Instance | None,
+        what: FleetStep,
+        detail: str,
+        now: int,
+        tasks: Iterable[str] | None = None,
     ) -> None:
-        """Writes down what happened to an instance, for those who ask later."""
+        """Writes down what happened to an instance, or without one to all of a pool, for those who ask later."""
         pool.changed = True
         self._ready.add(pool.name)
+        subject = pool.name if instance is None else instance.instance_id
+        if tasks is None:
+            tasks = () if instance is None else instance.running
         event: FleetEvent = {
-            "event_id": f"{instance.instance_id}/{what}/{now}",
-            "subject": instance.instance_id,
+            "event_id": f"{subject}/{what}/{now}",
+            "subject": subject,
             "pool": pool.name,
-            "host_id": instance.host_id,
+            "host_id": "" if instance is None else instance.host_id,
             "what": what,
             "at": now,
             "detail": detail,
-            "tasks": sorted(instance.running if tasks is None else tasks),
+            "tasks": sorted(tasks),
         }
         self._sends.append(Send("fleet.events", pool.name, "FleetEvent", event))
 
@@ -569,8 +675,9 @@ class Dispatcher:
         for partition in range(self.limits.partitions):
             self._sends.append(Send("task.commands", task_id, "TaskCommand", command, task_id, partition))
 
-    def _remember_done(self, task_id: str, now: int) -> None:
-        self._dirty[task_id] = marker(task_id, "done", now)
+    def _remember_done(self, task_id: str, now: int, at: str = "") -> None:
+        """`at`: the pool that it went to."""
+        self._dirty[task_id] = {**marker(task_id, "done", now), "pool": at}
         self._dirty |= dict.fromkeys(self.done.add(task_id))
 
     def _remember_cancel(self, task_id: str, now: int) -> None:

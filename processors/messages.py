@@ -2,7 +2,8 @@
 
 from processors.evaluation import Judgement
 from processors.task import Task
-from schemas.events import DeadLetter, Evaluation, OutcomeStatus, TaskAssigned, TaskCommand, TaskOutcome
+from schemas.codec import encode
+from schemas.events import DeadLetter, Evaluation, OutcomeStatus, TaskAssigned, TaskCommand, TaskMoved, TaskOutcome
 
 
 def assignment(task: Task, instance_id: str, timeout_ms: int, now: int) -> TaskAssigned:
@@ -129,6 +130,23 @@ def outcome(
         "tokens_out": task.tokens_out,
         "cost_usd_micros": task.cost_usd_micros,
         "decided": task.decided,
+    }
+
+
+def move(task: Task, from_agent_id: str, reason: str, now: int) -> TaskMoved:
+    """Of a task that is its new pool's already."""
+    return {
+        "event_id": f"{task.task_id}/moved",
+        "task_id": task.task_id,
+        "session_id": task.session_id,
+        "tenant_id": task.tenant_id,
+        "at": now,
+        "pool": task.pool,
+        "agent_id": task.agent_id or "",
+        "from_pool": task.moved_from or "",
+        "from_agent_id": from_agent_id,
+        "reason": reason,
+        "record": encode("DispatchRecord", task.to_record()),
     }
 
 

@@ -26,7 +26,8 @@ class Pool:
         """Tasks that wait for a retry; they count as waiting."""
         self.changed = True
         """Whether work came, went or ended since the status was last told."""
-        self._told_instances = -1
+        self._told_there = (-1, -1)
+        """Instances and slots."""
         self.past: PoolStatus | None = None
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
@@ -35,6 +36,12 @@ class Pool:
         """Live instances that may get work, a second ago at most."""
         self._ring: deque[Instance] = deque()
         """Those that were offered; who got work longest ago comes first."""
+        self.failed = False
+        """Whether all its instances were silent for so long that the agent counts as failed."""
+        self._silent_before: int | None = None
+        """When a dispatcher was started that knows of instances here, until it hears one."""
+        self._emptied_at = 0
+        """When a host that had instances here last said that it has none: who fell silent before is not missed."""
         self._of_host: dict[str, set[str]] = {}
         """By host: the instances that its last heartbeat named as its own."""
 
@@ -53,6 +60,8 @@ class Pool:
         those that had been silent.
         """
         host_id, named, back = event["host_id"], set(), []
+        if event["instances"]:
+            self._silent_before = None
         for report in event["instances"]:
             instance = self.instance(report["instance_id"])
             instance.host_id = host_id
@@ -67,8 +76,25 @@ class Pool:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
                 self._peers.forget(self.instances[gone].health)
+        if self._of_host.get(host_id) and not named:
+            self._emptied_at = max(self._emptied_at, event["at"])
         self._of_host[host_id] = named
         return back
+
+    def remember(self, status: PoolStatus, failed: bool, now: int) -> None:
+        """What was last told before a restart. Silence counts anew: an instance may have spoken since."""
+        self.past, self.failed = status, failed
+        if status["instances"] or status["silent_since_at"] is not None:
+            self._silent_before = now
+
+    def silent_since(self, now: int, lease_us: int) -> int | None:
+        """Since when none of the instances that should be there was heard. None: one is alive, or there should be none,
+        for hosts were emptied, or said that they leave."""
+        if self.alive(now, lease_us):
+            return None
+        if any(i.seen_at > self._emptied_at and not i.draining for i in self.instances.values()):
+            return max(i.seen_at for i in self.instances.values())
+        return self._silent_before
 
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
@@ -145,10 +171,14 @@ class Pool:
 
     def has_news(self, now: int, lease_us: int) -> bool:
         """Whether its status is worth telling again; asking marks it as told."""
-        instances = len(self.alive(now, lease_us))
-        news = self.changed or instances != self._told_instances
-        self.changed, self._told_instances = False, instances
+        alive = self.alive(now, lease_us)
+        there = (len(alive), self._slots_among(alive))
+        news = self.changed or there != self._told_there
+        self.changed, self._told_there = False, there
         return news
+
+    def _slots_among(self, alive: list[Instance]) -> int:
+        return sum(self._slots_of(i) for i in alive if not i.draining)
 
     def status(self, now: int, lease_us: int, waiting_max: int) -> PoolStatus:
         alive = self.alive(now, lease_us)
@@ -164,7 +194,7 @@ class Pool:
             "waiting": self.waiting,
             "waiting_max": waiting_max,
             "running": sum(len(i.running) for i in every),
-            "slots": sum(self._slots_of(i) for i in alive if not i.draining),
+            "slots": self._slots_among(alive),
             "instances": len(alive),
             "oldest_wait_ms": 0 if oldest_at is None else max(0, now - oldest_at) // 1000,
             "completed": sum(i.completed for i in every) + (past["completed"] if past else 0),
@@ -173,6 +203,7 @@ class Pool:
             "error_rate": _mean([i.error_rate for i in ran], past["error_rate"] if past else 0.0),
             "load_score": _mean([load_of(i) for i in alive], 0.0),
             "ill": [_ill(i) for i in alive if i.health.state != "well"][:_ILL_MAX],
+            "silent_since_at": self.silent_since(now, lease_us),
         }
 
 

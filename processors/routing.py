@@ -24,6 +24,7 @@ from processors.features import (
     skill_points,
     task_features,
 )
+from processors.primary import HIGH_PRIORITY
 from processors.reading import Places, Reading, Ruling, in_turn, mentions_of, ranked
 from processors.skills import Meant, capable
 from processors.standing import Flags, Standing, experience
@@ -145,6 +146,8 @@ class Index:
                 counts[mention.places] += 1
         if task["skill"] is None:
             matching = able | looking | (counts > 0)
+        if task["priority"] <= HIGH_PRIORITY:
+            matching = self._living(matching)
         scores = values(able, counts, looking, self._fit[band(task["priority"])], self.standing)
         room = with_room(self.standing, complexity)
         return Reading(task, skill, skill_reason, features, scores, room, able, matching, mentions)
@@ -161,6 +164,11 @@ class Index:
             return skill, f"said by {', '.join(f'`{as_written(word, words)}`' for word in said)}"
         like = self._meant(task["text"])
         return (like.skill, like.reason) if like else (GENERAL, "no word says what kind of work it is")
+
+    def _living(self, flags: Flags) -> Flags:
+        """Those of them that have a live instance, where there is one: work that is urgent joins no dead queue."""
+        living = flags & ~self.standing.gone
+        return living if living.any() else flags
 
     def group(self, reading: Reading) -> Places | None:
         """Those who can do the skill, and the fallbacks; None where nobody can. The same object for the same skill."""
@@ -187,15 +195,24 @@ class Index:
         return Ruling(best, equals, order, confidence(value, lead / CLEAR_LEAD), reason)
 
     def _fall_back(self, reading: Reading, matches: Places) -> Ruling:
-        """Nobody who matches has room: a fallback agent that has, else the best match and its queue."""
-        fallbacks = ranked(reading, np.flatnonzero(self.fallbacks & ~reading.matching))
-        if len(matches) and not (len(fallbacks) and reading.room[fallbacks[0]]):
+        """Nobody who matches has room: a fallback agent that has, else the best match and its queue. Work of high
+        priority whose agents have all failed goes to the primary's queue, as what waited for them does (primary.py).
+        """
+        others = self.fallbacks & ~reading.matching
+        high = reading.task["priority"] <= HIGH_PRIORITY
+        fallbacks = ranked(reading, np.flatnonzero(self._living(others) if high else others))
+        gone = len(matches) > 0 and bool(self.standing.gone[matches[0]])
+        takes = self.standing.takes if high and gone else reading.room
+        if len(matches) and not (len(fallbacks) and takes[fallbacks[0]]):
             return self._ruling(reading, matches)
         if not len(fallbacks):
             return Ruling(None, fallbacks, fallbacks, 1.0, self._nobody(reading.skill))
         fallbacks, equals = in_turn(reading, fallbacks)
         best = int(fallbacks[0])
-        cause = f"{self.ids[matches[0]]} has no room" if len(matches) else f"no agent matches {_spoken(reading.skill)}"
+        cause = f"no agent matches {_spoken(reading.skill)}"
+        if len(matches):
+            best_match = self.ids[matches[0]]
+            cause = f"no instance of {best_match} is alive" if gone else f"{best_match} has no room"
         reason = f"{self.ids[best]} takes what nobody else can: {cause}."
         order = np.concatenate([fallbacks, matches])
         return Ruling(best, equals, order, round(float(reading.scores[best]) / 2, 3), reason)

@@ -45,6 +45,8 @@ class Standing:
         """0–100."""
         self.takes: Flags = np.ones(count, np.bool_)
         """Whether its queue takes another task."""
+        self.gone: Flags = np.zeros(count, np.bool_)
+        """Whether it had instances and has no live one."""
         self.wait_ms: Floats = np.zeros(count)
         self.errors: Floats = np.zeros(count)
         """Share of its newest attempts that failed."""
@@ -72,5 +74,6 @@ class Standing:
         self.runs[place] = status["completed"] + status["failed"] if status else 0
         self.mean_ms[place] = status["mean_response_ms"] if status else 0.0
         self.load[place] = min(100.0, max(0.0, status["load_score"])) if status else 0.0
+        self.gone[place] = status is not None and status["instances"] == 0
         self.takes[place] = not status or (status["waiting"] < status["waiting_max"] and status["instances"] > 0)
         self.errors[place] = status["error_rate"] if status else 0.0

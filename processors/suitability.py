@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from processors.primary import HIGH_PRIORITY
 from processors.standing import Flags, Floats, Standing
 from schemas.events import AgentRole, PoolStatus
 
@@ -48,7 +49,7 @@ class Score:
 
 
 def band(priority: int) -> str:
-    return "high" if priority <= 2 else "low" if priority >= 8 else "normal"
+    return "high" if priority <= HIGH_PRIORITY else "low" if priority >= 8 else "normal"
 
 
 def role_fit(role: AgentRole, of_band: str) -> float:

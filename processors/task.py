@@ -35,6 +35,8 @@ class Task:
     item_index: int | None
     timeout_ms: int | None
     submitted_at: int
+    agent_asked: bool
+    """Whether the submission names its agent."""
     phase: Phase = "queued"
     entered_at: int = 0
     queued_at: int = 0
@@ -57,6 +59,8 @@ class Task:
     """What the router knew when it chose; the outcome tells it on."""
     model: str | None = None
     """Model that the router chose."""
+    moved_from: str | None = None
+    """The pool whose agent had failed; it moves once at most."""
     lease_until: int = 0
     stop_by: int = 0
     """The running attempt is given up at this time, even when its host still renews the lease."""
@@ -97,6 +101,7 @@ class Task:
             "settings": self.settings,
             "decided": self.decided,
             "model": self.model,
+            "moved_from": self.moved_from,
         }
 
     @classmethod
@@ -133,12 +138,13 @@ class Task:
             item_index=submission["item_index"],
             timeout_ms=submission["timeout_ms"],
             submitted_at=submission["submitted_at"],
+            agent_asked=submission["agent_id"] is not None,
             **fields,
         )
 
 
 def marker(task_id: str, phase: Phase, now: int) -> DispatchRecord:
-    """The short record of a task of which only the id matters: done, or cancelled before it arrived."""
+    """The short record of a task of which only the id matters: done, moved away, or cancelled before it arrived."""
     return {
         "task_id": task_id,
         "session_id": "",
@@ -168,4 +174,5 @@ def marker(task_id: str, phase: Phase, now: int) -> DispatchRecord:
         "settings": [],
         "decided": None,
         "model": None,
+        "moved_from": None,
     }

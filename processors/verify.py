@@ -3,6 +3,9 @@
 A task only moves forward, from `tasks.submitted` over `routing.decisions` and `dispatch.log` to `tasks.outcomes`, and
 each step is one Kafka transaction. So the topics are read in this same order, each to its end as of that moment: a task
 that moves on while we read is met again further down the line, never missed behind us. What we find nowhere is lost.
+
+One that goes to another agent's partition lies in `task.commands` on its way. Read after `dispatch.log`, that topic has
+all that had left by then, and the positions in the log tell which of them had arrived.
 """
 
 from collections import Counter
@@ -53,6 +56,10 @@ class Account:
     live: dict[str, set[int]] = field(default_factory=dict)
     """Tasks whose newest record in a partition of dispatch.log is of a live phase, with these partitions: a
     cancellation leaves its mark in every partition, also where the task never was."""
+    moved: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Partition and offset of the message in task.commands that hands a task to another partition."""
+    moves_next: dict[int, int] = field(default_factory=dict)
+    """By partition of task.commands: the first offset the dispatcher has not handled."""
     statuses: dict[str, str] = field(default_factory=dict)
     """Status of each task's first outcome."""
     extra: Counter[str] = field(default_factory=Counter)
@@ -64,9 +71,16 @@ class Account:
     def add_decision(self, task_id: str, partition: int, offset: int) -> None:
         self.decided.setdefault(task_id, (partition, offset))
 
+    def add_move(self, task_id: str, partition: int, offset: int) -> None:
+        self.moved[task_id] = (partition, offset)
+
     def add_position(self, topic: str, partition: int, next_offset: int) -> None:
         """Newer positions come later; one that goes back (a repeat) changes nothing."""
-        positions = {"tasks.submitted": self.router_next, "routing.decisions": self.dispatcher_next}.get(topic)
+        positions = {
+            "tasks.submitted": self.router_next,
+            "routing.decisions": self.dispatcher_next,
+            "task.commands": self.moves_next,
+        }.get(topic)
         if positions is not None:
             positions[partition] = max(next_offset, positions.get(partition, 0))
 
@@ -88,6 +102,8 @@ class Account:
             return "terminal"
         if self.live.get(task_id):
             return "open"
+        if task_id in self.moved:
+            return "open" if _ahead(self.moved[task_id], self.moves_next) else "lost"
         if task_id in self.decided:
             return "open" if _ahead(self.decided[task_id], self.dispatcher_next) else "lost"
         return "open" if _ahead(self.submitted[task_id], self.router_next) else "lost"

@@ -32,7 +32,7 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "ejected", "trial", "well"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
@@ -280,6 +280,7 @@ class DispatchRecord(TypedDict):
     settings: list[Override]
     decided: Decided | None
     model: str | None
+    moved_from: str | None
 
 
 class Evaluation(TypedDict):
@@ -386,7 +387,8 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance: it fell silent, was left out, is tried, works again."""
+    """Something that happened to an instance or to all of an agent: it fell silent, was left out, is tried, works
+    again."""
 
     event_id: str
     subject: str
@@ -461,6 +463,7 @@ class PoolStatus(TypedDict):
     error_rate: float
     load_score: float
     ill: list[IllInstance]
+    silent_since_at: int | None
 
 
 class Candidate(TypedDict):
@@ -735,6 +738,23 @@ class TaskDecided(TypedDict):
 
     task_id: str
     at: int
+
+
+class TaskMoved(TypedDict):
+    """A waiting task goes to another agent, for all instances of the one it waited for are silent. It does so once at
+    most."""
+
+    event_id: str
+    task_id: str
+    session_id: str
+    tenant_id: str
+    at: int
+    pool: str
+    agent_id: str
+    from_pool: str
+    from_agent_id: str
+    reason: str
+    record: bytes
 
 
 class TaskOutcome(TypedDict):

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.per_task import PerTask
+from infra.registry import AGENTS, POOLS, Registry
 from infra.settings import Settings
-from processors.dispatch import Dispatcher, Limits, LimitsOf
+from processors.dispatch import Dispatcher, Limits
+from processors.primary import Primary, primary_of
 from schemas.codec import BadMessage, decode, encode
 from streams.app import Line
 from streams.figures import Figures
@@ -18,8 +20,8 @@ LOG = "dispatch.log"
 class DispatchDesk:
     """Bytes to events to `processors.dispatch`, and back. Repeats are passed over there, by task and attempt."""
 
-    def __init__(self, limits: Limits, figures: Figures, limits_of: LimitsOf | None = None) -> None:
-        self._dispatcher = Dispatcher(limits, limits_of)
+    def __init__(self, dispatcher: Dispatcher, figures: Figures) -> None:
+        self._dispatcher = dispatcher
         self._figures = figures
         self._handlers: dict[str, Callable[[Any, int], None]] = {
             "RoutingDecision": self._dispatcher.decision,
@@ -27,6 +29,7 @@ class DispatchDesk:
             "AgentHeartbeat": self._dispatcher.heartbeat,
             "TaskCommand": self._dispatcher.command,
             "ItemFinished": self._dispatcher.item_finished,
+            "TaskMoved": self._dispatcher.moved,
         }
         self.tick = self._dispatcher.tick
         self.due_at = self._dispatcher.due_at
@@ -75,14 +78,19 @@ def limits_of(settings: Settings) -> Limits:
         quality_min=settings.quality_min,
         crashes_max=settings.crashes_max,
         lease_us=int(settings.lease_s * 1e6),
+        primary_after_us=int(max(settings.primary_after_s, settings.lease_s) * 1e6),
         remembered_max=settings.remembered_max,
     )
 
 
 def main(settings: Settings, index: int) -> None:
     limits, by_task = limits_of(settings), PerTask(settings, limits_of).of
+    registry = Registry(settings, (AGENTS, POOLS))
+
+    def primary(failed: str) -> Primary | None:
+        return primary_of(registry.agents, registry.pools, failed)
 
     def desk(partition: int) -> DispatchDesk:
-        return DispatchDesk(limits, Figures(partition), by_task)
+        return DispatchDesk(Dispatcher(limits, by_task, partition, primary), Figures(partition))
 
     Line(settings, "dispatcher", index, TOPICS, LOG, desk).run()

@@ -16,6 +16,7 @@ class Figures:
         self._pools: set[str] = set()
         self._readers = {
             "TaskAssigned": _assigned,
+            "TaskMoved": _moved,
             "TaskOutcome": _outcome,
             "Evaluation": _evaluation,
             "PoolStatus": self._status,
@@ -50,6 +51,10 @@ def _assigned(assigned: Any) -> None:
         metrics.TAKEN_BACK.labels(assigned["pool"]).inc()
     elif assigned["attempt"] > 1:
         metrics.ATTEMPTS_AGAIN.labels(assigned["pool"]).inc()
+
+
+def _moved(moved: Any) -> None:
+    metrics.MOVED.labels(moved["from_agent_id"], moved["agent_id"]).inc()
 
 
 def _outcome(outcome: Any) -> None:

@@ -24,6 +24,7 @@ STORY = (
     "task_result",
     "evaluation",
     "task_command",
+    "task_moved",
     "dead_letter",
     "task_outcome",
     "feedback_given",

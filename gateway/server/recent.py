@@ -222,7 +222,7 @@ class Recent:
         """The dispatcher's memory of a task: its phase; and the task itself, when its submission is too long ago."""
         task = self.tasks.get(event["task_id"])
         if event["phase"] not in LIVE_PHASES:
-            over = self.catching_up and event["phase"] == "done"
+            over = self.catching_up and event["phase"] == "done" and not event["pool"]  # with one it only went there
             if over and task is not None and not task.handed_in and not task.ended:
                 self._drop(task)
                 del self.order[bisect_left(self.order, (task.submitted_at, task.task_id))]
@@ -250,6 +250,8 @@ class Recent:
         if record.name == "RoutingDecision":
             task.agent_id = _once(event["agent_id"]) or task.agent_id
             task.skill = _once(event["skill"]) or task.skill
+        elif record.name == "TaskMoved" and not task.ended:
+            task.agent_id = _once(event["agent_id"])
         elif record.name == "TaskProgress" and not task.ended:
             task.started_at = task.started_at or event["at"]
         elif record.name == "TaskOutcome" and not task.ended:

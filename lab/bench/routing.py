@@ -239,6 +239,7 @@ def _status(agent_id: str, place: int) -> PoolStatus:
         "error_rate": 0.02,
         "load_score": float(place % 40),
         "ill": [],
+        "silent_since_at": None,
     }
 
 

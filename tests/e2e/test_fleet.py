@@ -1,16 +1,25 @@
 """Executor hosts follow what is asked of the fleet, on a real broker, and drop nothing on the way."""
 
 import dataclasses
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from infra import fleet
+from gateway.proof import verify
+from infra import fleet, kafka
 from infra.settings import Settings
 from processors.placing import names
+from schemas.codec import decode, encode
+from tests.support.agents import agent
 from tests.support.executor import Dispatch, host_settings, hosts_at_work, running_host
+from tests.support.tasks import Submitter
 from tests.support.waiting import until
+from tests.support.world import heartbeat
 
 pytestmark = pytest.mark.e2e
 
@@ -105,3 +114,78 @@ def test_instances_are_in_their_zones_and_stay_there_when_a_host_dies(settings: 
         assert here(dispatch, "zoned", "host-1") == names("zoned", "b", 2)
         with running_host(zoned, 0):  # back, it takes up what waited in its zone
             assert dispatch.await_result("in-a")["host_id"] == "host-0"
+
+
+def told(settings: Settings, topic: str, event: str) -> list[dict[str, Any]]:
+    read = (decode(message.value()) for message in kafka.read_all(settings, topic) if message.value())
+    return [fields for name, fields in read if name == event]
+
+
+@contextmanager
+def beating(settings: Settings, agent_id: str) -> Iterator[None]:
+    """An instance of an outside agent that takes work and never does it."""
+    producer, over = kafka.producer(settings), threading.Event()
+
+    def beat() -> None:
+        while not over.wait(0.2):
+            event = heartbeat(time.time_ns() // 1000, pool=agent_id, instances=1, host_id="outside")
+            producer.produce("agents.heartbeats", encode("AgentHeartbeat", event), agent_id)
+            producer.flush(5)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def introduce(settings: Settings, agent_id: str, **over: Any) -> None:
+    producer = kafka.producer(settings)
+    value = encode("AgentDefinition", agent(agent_id, f"{agent_id}_work", runner="external", **over))
+    producer.produce("agents.registry", value, agent_id)
+    producer.flush(5)
+
+
+def test_tasks_of_high_priority_of_an_agent_that_dies_are_done_by_the_primary(line: Settings) -> None:
+    tasks, names_of = Submitter(line), iter(range(1_000))
+    introduce(line, "fading")
+    with beating(line, "fading"):
+
+        def known() -> bool:
+            """To the router, which refuses tasks for an agent it does not know."""
+            probe = tasks.submit(f"probe-{next(names_of)}", agent_id="fading", priority=10)
+            ended_or_given = [("tasks.outcomes", probe), ("tasks.assigned", probe)]
+            until(lambda: any(tasks.of(*place) for place in ended_or_given), 10, "the probe is routed")
+            tasks.cancel(probe)
+            return bool(tasks.of("tasks.assigned", probe))
+
+        until(known, 20, "the router knows the agent")
+        urgent = [tasks.submit(f"urgent-{p}", skill="fading_work", priority=p) for p in (1, 2)]
+        patient = tasks.submit("patient", skill="fading_work", priority=3)
+        asked = tasks.submit("asked", agent_id="fading", priority=1)
+        for task_id in urgent:
+            until(lambda one=task_id: tasks.of("tasks.assigned", one), 10, "given to the agent")
+    for task_id in urgent:
+        outcome = tasks.outcome(task_id)
+        assert (outcome["status"], outcome["agent_id"]) == ("completed", "generalist")
+        runs = [run for run in tasks.of("tasks.assigned", task_id) if run["kind"] == "run"]
+        assert [run["attempt"] for run in runs] == list(range(1, outcome["attempts"] + 1))
+        assert runs[0]["agent_id"] == "fading" and runs[-1]["agent_id"] == "generalist"
+    moved = [move for move in told(line, "task.commands", "TaskMoved") if move["from_pool"] == "fading"]
+    assert sorted(move["task_id"] for move in moved) == urgent and "no instance of fading" in moved[0]["reason"]
+    assert tasks.of("tasks.outcomes", patient) == [] == tasks.of("tasks.outcomes", asked)
+    tasks.cancel(patient)
+    tasks.cancel(asked)
+    assert {tasks.outcome(one)["status"] for one in (patient, asked)} == {"cancelled"}
+    with beating(line, "fading"):
+
+        def steps() -> list[str]:
+            events = told(line, "fleet.events", "FleetEvent")
+            return list(dict.fromkeys(event["what"] for event in events if event["subject"] == "fading"))
+
+        until(lambda: steps() == ["silent", "redistributed", "well"], 10, "the recovery is told")
+    assert verify(line).holds
+    introduce(line, "fading", removed=True)
+    tasks.close()

@@ -22,6 +22,7 @@ EVERYTHING = [
         ("TaskResult", 3),
         ("Evaluation", 2),
         ("TaskCommand", 2),
+        ("TaskMoved", 2),
         ("ItemFinished", 2),
         ("DeadLetter", 2),
         ("FeedbackGiven", 2),
@@ -102,11 +103,12 @@ def test_a_task_waits_for_its_agent_unless_an_instance_has_it_or_it_has_ended() 
         about("TaskAssigned", kind="run", attempt=1),
         about("TaskResult", kind="step", attempt=1),
         about("TaskResult", kind="failed", attempt=1),
+        about("TaskMoved", agent_id="generalist"),
         about("TaskOutcome"),
     ):
         seen.append(event)
         waits.append(story_of("t-9", seen).waits_for)
-    assert waits == ["researcher", None, None, "researcher", None]
+    assert waits == ["researcher", None, None, "researcher", "generalist", None]
 
 
 def test_one_attempt_is_not_told_as_several() -> None:

@@ -3,8 +3,12 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.balancing import BALANCERS, Instance, capacity_of, load_of, load_score
+from processors.standing import experience
+from tests.support.agents import pool
 
 
 def instances(*runs: tuple[int, int]) -> list[Instance]:
@@ -33,6 +37,24 @@ def test_weighted_round_robin_follows_the_success_rate_without_bursts():
     good, poor = available
     seen = Counter(chosen("weighted_round_robin", available).instance_id for _ in range(149))
     assert seen["i0"] / seen["i1"] == pytest.approx(good.success_rate / poor.success_rate, rel=0.05)
+
+
+@given(before=st.lists(st.booleans(), max_size=200), succeeded=st.booleans())
+def test_a_run_moves_the_weight_of_an_instance_less_the_more_runs_it_has(before, succeeded):
+    instance = Instance("i")
+    for one in before:
+        instance.record(one, 0.0)
+    weight = instance.success_rate
+    instance.record(succeeded, 0.0)
+    assert abs(instance.success_rate - weight) <= 1 / (len(before) + 3)
+
+
+@given(done=st.integers(0, 5000), failed=st.integers(0, 5000), good=st.integers(0, 5000), bad=st.integers(0, 5000))
+def test_a_day_moves_an_agents_experience_by_its_share_of_all_runs_at_most(done, failed, good, bad):
+    before = experience(pool("a", completed=done, failed=failed))
+    after = experience(pool("a", completed=done + good, failed=failed + bad))
+    today = good + bad
+    assert abs(after - before) <= today / (done + failed + today + 5) + 1e-12
 
 
 def test_equal_instances_get_equal_shares_in_every_algorithm():

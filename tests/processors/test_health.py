@@ -168,7 +168,7 @@ def test_a_host_that_falls_silent_and_comes_back_is_told_with_the_tasks_it_had()
     world.do("heartbeat", heartbeat(world.now, instances=1))
     for n in range(2):
         world.do("decision", decision(submission(f"t{n}")))
-    world.wait(30)
+    world.wait(20)
     (silent,) = world.of("fleet.events")
     assert (silent["subject"], silent["what"], silent["tasks"]) == ("writer-0", "silent", ["t0", "t1"])
     world.do("heartbeat", heartbeat(world.now, instances=1))

@@ -65,3 +65,13 @@ def test_who_was_passed_over_is_back_with_its_next_heartbeat() -> None:
     assert not pool.has_free(2 + 2 * LEASE_US, LEASE_US)
     pool.hear(heartbeat(2 + 2 * LEASE_US, instances=3))  # type: ignore[arg-type]
     assert pool.has_free(3 + 2 * LEASE_US, LEASE_US)
+
+
+def test_slots_that_come_and_go_with_a_cordon_are_news() -> None:
+    pool = pool_of(2)
+    assert pool.has_news(2, LEASE_US) and not pool.has_news(2, LEASE_US)
+    for draining, slots in ((True, 0), (False, 10)):
+        pool.hear(heartbeat(3, instances=2, draining=draining))  # type: ignore[arg-type]
+        pool.changed = False
+        assert pool.has_news(3, LEASE_US) and pool.status(3, LEASE_US, 10)["slots"] == slots
+        assert not pool.has_news(3, LEASE_US)

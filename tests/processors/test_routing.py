@@ -265,11 +265,43 @@ def test_without_room_the_next_best_then_the_fallback_then_the_queue(full):
     assert route("Review this", [*ALL, twin], pools).agent_id == "twin"
     choice = route("Review this", ALL, pools)
     assert choice.agent_id == "other"
-    assert "reviewer has no room" in choice.reason
+    why = "no instance of reviewer is alive" if full == {"instances": 0} else "reviewer has no room"
+    assert why in choice.reason
     assert [c["agent_id"] for c in choice.candidates] == ["other", "reviewer"]
     pools["other"] = pool("other", **full)
     assert route("Review this", ALL, pools).agent_id == "reviewer"
     assert route("Review this", [REVIEWER], pools).agent_id == "reviewer"
+
+
+BUSY = {"load_score": 100.0}
+DEAD = {"instances": 0, "slots": 0}
+
+
+@pytest.mark.parametrize(("priority", "agent_id"), [(1, "other"), (2, "other"), (3, "reviewer")])
+def test_only_a_task_of_high_priority_joins_the_queue_of_a_busy_fallback_when_its_agent_is_dead(priority, agent_id):
+    pools = {"reviewer": pool("reviewer", **DEAD), "other": pool("other", **BUSY)}
+    choice = route("Review this", ALL, pools, priority=priority)
+    assert choice.agent_id == agent_id
+    assert ("no instance of reviewer is alive" in choice.reason) == (agent_id == "other")
+
+
+def test_a_task_of_high_priority_goes_to_a_busy_agent_that_can_do_it_before_a_dead_one():
+    best = agent("best", "code_review", keywords=["this"])
+    pools = {"best": pool("best", **DEAD), "reviewer": pool("reviewer", **BUSY), "other": pool("other", **BUSY)}
+    assert route("Review this", [best, REVIEWER], pools, priority=1).agent_id == "reviewer"
+    assert route("Review this", [best, REVIEWER], pools, priority=5).agent_id == "best"
+
+
+def test_where_all_are_dead_or_it_was_asked_for_by_name_a_task_waits_for_its_agent():
+    pools = {name: pool(name, **DEAD) for name in ("reviewer", "other")}
+    assert route("Review this", ALL, pools, priority=1).agent_id == "reviewer"
+    pools["other"] = pool("other")
+    assert route("Review this", ALL, pools, priority=1, agent_id="reviewer").agent_id == "reviewer"
+
+
+def test_a_task_of_high_priority_that_only_a_full_fallback_could_take_waits_for_its_agent():
+    pools = {"reviewer": pool("reviewer", **DEAD), "other": pool("other", waiting=1000)}
+    assert route("Review this", ALL, pools, priority=1).agent_id == "reviewer"
 
 
 def test_a_hard_task_needs_more_room_than_an_easy_one():

@@ -21,14 +21,17 @@ class Line:
         self.decided: list[list[str]] = [[] for _ in range(PARTITIONS)]
         self.dispatched = [0] * PARTITIONS
         self.log: list[dict[str, str]] = [{} for _ in range(PARTITIONS)]
+        self.commands: list[list[str]] = [[] for _ in range(PARTITIONS)]
+        """Tasks that go to another partition."""
+        self.adopted = [0] * PARTITIONS
+        self.moved: set[str] = set()
         self.outcomes: list[tuple[str, str]] = []
         self.rejected: set[tuple[int, int]] = set()
         self.handed_in = 0
 
     def move(self) -> None:
-        self.random.choice(
-            (self.submit, self.repeat, self.route, self.dispatch, self.advance, self.finish, self.cancel)
-        )()
+        happens = (self.submit, self.repeat, self.route, self.dispatch, self.advance, self.finish, self.cancel)
+        self.random.choice((*happens, self.hand_over, self.adopt))()
 
     def submit(self) -> None:
         """Now and then a message that the router can only set aside."""
@@ -87,6 +90,25 @@ class Line:
         self.outcomes.append((task_id, "completed"))
         return task_id
 
+    def hand_over(self) -> None:
+        live = [(p, t) for p, t in self.live() if t not in self.moved]
+        if live:
+            partition, task_id = self.random.choice(live)
+            self.log[partition][task_id] = "done"
+            self.moved.add(task_id)
+            self.commands[(partition + 1) % PARTITIONS].append(task_id)
+
+    def adopt(self) -> None:
+        partition = self.random.randrange(PARTITIONS)
+        if self.adopted[partition] < len(self.commands[partition]):
+            task_id = self.commands[partition][self.adopted[partition]]
+            self.adopted[partition] += 1
+            if self.log[partition].get(task_id) == "cancel_requested":
+                self.log[partition][task_id] = "done"
+                self.outcomes.append((task_id, "cancelled"))
+            else:
+                self.log[partition][task_id] = "queued"
+
     def cancel(self) -> None:
         """A cancellation leaves its mark in the partitions that do not know the task."""
         if self.handed_in:
@@ -111,8 +133,13 @@ class Line:
         self.go_on(moves_between)
         for partition in range(PARTITIONS):
             account.add_position("routing.decisions", partition, self.dispatched[partition])
+            account.add_position("task.commands", partition, self.adopted[partition])
             for task_id, phase in self.log[partition].items():
                 account.add_phase(task_id, partition, phase)
+            self.go_on(moves_between)
+        for partition, tasks in enumerate(self.commands):
+            for offset, task_id in enumerate(list(tasks)):
+                account.add_move(task_id, partition, offset)
         self.go_on(moves_between)
         for task_id, status in self.outcomes:
             account.add_outcome(task_id, status)
@@ -198,4 +225,17 @@ def test_a_position_read_again_does_not_go_back() -> None:
     account.add_submitted("a", 0, 5)
     account.add_position("tasks.submitted", 0, 9)
     account.add_position("tasks.submitted", 0, 3)
+    assert account.state("a") == "lost"
+
+
+def test_a_task_that_was_handed_over_and_taken_in_by_nobody_is_lost() -> None:
+    account = Account()
+    account.add_submitted("a", 0, 0)
+    account.add_decision("a", 0, 0)
+    account.add_position("routing.decisions", 0, 1)
+    account.add_phase("a", 0, "done")
+    account.add_move("a", 1, 7)
+    account.add_position("task.commands", 1, 7)
+    assert account.state("a") == "open"
+    account.add_position("task.commands", 1, 8)
     assert account.state("a") == "lost"

@@ -43,6 +43,7 @@ def settings_in(folder: Path, **over: Any) -> Settings:
         "retry_cap_s": 1.0,
         "heartbeat_s": 0.5,
         "lease_s": 3.0,
+        "primary_after_s": 4.0,
         "drain_s": 5.0,
     }
     return Settings(**values | over)

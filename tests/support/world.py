@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from processors.dispatch import Dispatcher, Limits, Send
+from processors.primary import PrimaryOf
 from schemas.codec import decode_as, encode
 
 SECOND = 1_000_000
@@ -120,8 +121,12 @@ def _instance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 class World:
     """One partition. `do` is one transaction; `crash` forgets all that was not committed."""
 
-    def __init__(self, **limits: Any) -> None:
-        self.limits = Limits(partitions=1, **limits)
+    def __init__(
+        self, partition: int = 0, partitions: int = 1, primary_of: PrimaryOf = lambda failed: None, **limits: Any
+    ) -> None:
+        self.partition = partition
+        self.primary_of = primary_of
+        self.limits = Limits(partitions=partitions, **limits)
         self.now = 1_000 * SECOND
         self.log: dict[str, Any] = {}
         self.pools: dict[str, Any] = {}
@@ -129,7 +134,7 @@ class World:
         self.dispatcher = self.fresh()
 
     def fresh(self) -> Dispatcher:
-        return Dispatcher(self.limits)
+        return Dispatcher(self.limits, None, self.partition, lambda failed: self.primary_of(failed))
 
     def do(self, what: str, event: Any = None, *, crash: bool = False) -> list[Send]:
         """Hands one event to the dispatcher and commits what follows; with `crash` it dies before the commit."""

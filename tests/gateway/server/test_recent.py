@@ -124,9 +124,19 @@ def test_the_dispatchers_log_tells_of_an_open_task_whose_submission_is_too_long_
     live = {"task_id": "old", "tenant_id": "acme", "task": raw}
     fed(recent, "DispatchRecord", **live, phase="running")
     assert (recent.tasks["old"].state, recent.tasks["old"].text) == ("running", "long ago")
-    fed(recent, "DispatchRecord", **live, phase="done")
+    fed(recent, "DispatchRecord", **live, phase="done", pool="generalist")
+    assert recent.tasks.keys() == {"old"}, "it only went to the partition of another pool"
+    fed(recent, "DispatchRecord", **live, phase="done", pool="")
     assert recent.tasks == {}
     assert recent.order == []
+
+
+def test_a_task_that_was_moved_is_listed_with_the_agent_it_went_to() -> None:
+    recent = Recent(10, 1 << 20)
+    fed(recent, "TaskSubmitted", task_id="a", tenant_id="acme")
+    fed(recent, "RoutingDecision", task_id="a", tenant_id="acme", agent_id="code-reviewer")
+    fed(recent, "TaskMoved", task_id="a", tenant_id="acme", agent_id="generalist")
+    assert recent.tasks["a"].agent_id == "generalist"
 
 
 def test_a_list_is_newest_first_and_goes_on_where_a_page_ended() -> None:
