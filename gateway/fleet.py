@@ -1,5 +1,6 @@
 """Agents, hosts and zones as a person wants to see them: what is wanted, what is alive, how loaded it is. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ class AgentRow(NamedTuple):
     mean_response_ms: float
     error_rate: float
     load_score: float
+    asked: Mapping[str, Any] | None
+    """What a person or the autoscaler asked for last (AgentDesired); null: its file says how many."""
 
 
 def agent_rows(
@@ -55,6 +58,7 @@ def agent_rows(
             hosts,
             model_default,
             _wanted(definition, desired or {}, zones),
+            (desired or {}).get(definition["agent_id"]),
         )
         for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
         if not definition["removed"]
@@ -157,15 +161,20 @@ def zone_rows(
     if not zones:
         return []
     here = newest(heartbeats, heard_since_us)
-    live = {(zone_of(one["instance_id"]), one["instance_id"]) for beat in here for one in beat["instances"]}
-    asked: list[Mapping[str, int]] = [wanted(d, desired.get(d["agent_id"]), zones) for d in definitions]  # type: ignore[arg-type]
+    hosts = Counter(zone for zone, _ in {(beat["zone"], beat["host_id"]) for beat in here})
+    live = Counter(map(zone_of, {one["instance_id"] for beat in here for one in beat["instances"]}))
+    running, asked = Counter[str](), Counter[str]()
+    for beat in here:
+        running[beat["zone"]] += attempts(beat)
+    for definition in definitions:
+        asked.update(wanted(definition, desired.get(definition["agent_id"]), zones))  # type: ignore[arg-type]
     return [
         ZoneRow(
             zone=zone,
-            hosts=len({beat["host_id"] for beat in here if beat["zone"] == zone}),
-            instances=sum(of.get(zone, 0) for of in asked),
-            instances_live=sum(of == zone for of, _ in live),
-            running=sum(attempts(beat) for beat in here if beat["zone"] == zone),
+            hosts=hosts[zone],
+            instances=asked[zone],
+            instances_live=live[zone],
+            running=running[zone],
         )
         for zone in zones
     ]
@@ -194,6 +203,7 @@ def _row(
     hosts: Mapping[str, set[str]],
     model_default: str,
     instances: int,
+    asked: Mapping[str, Any] | None,
 ) -> AgentRow:
     agent_id = definition["agent_id"]
     return AgentRow(
@@ -215,4 +225,5 @@ def _row(
         mean_response_ms=status.get("mean_response_ms", 0.0),
         error_rate=status.get("error_rate", 0.0),
         load_score=status.get("load_score", 0.0),
+        asked=asked,
     )

@@ -9,9 +9,10 @@ from gateway.errors import GatewayError
 from gateway.sending import now_us
 from infra import schedules
 from infra.definitions import SCHEDULE
+from infra.front_matter import BadFile
 from infra.schedules import Runs
 from infra.settings import Settings
-from processors.scheduling.due import after, when
+from processors.scheduling.due import after, in_words, when
 from processors.scheduling.machine import look
 from schemas.cron import BadTime
 from schemas.events import Schedule, ScheduleRuns
@@ -31,6 +32,7 @@ def shown(schedule: Schedule, kept: ScheduleRuns | None, now: int) -> dict[str, 
     """A schedule with what became of it, newest run first."""
     return {
         "definition": schedule,
+        "when": in_words(schedule),
         "next_due_at": next_due(schedule, now),
         "passed_over": kept["passed_over"] if kept else 0,
         "runs": kept["runs"][::-1] if kept else [],
@@ -47,6 +49,10 @@ def switched(markdown: str, enabled: bool) -> str:
 def switch(settings: Settings, published: Schedule, enabled: bool) -> None:
     """Pauses or resumes one. Of one that is shipped a copy of one's own is made."""
     text = switched(defining.file_text(SCHEDULE, settings, published), enabled)
+    try:
+        defining.checked(SCHEDULE, published["schedule"], text)
+    except BadFile:  # its front matter is in braces, as is made of fields that are all plain: it is written anew
+        text = defining.markdown_of(SCHEDULE, {**published, "enabled": enabled})
     defining.define(SCHEDULE, settings, published, published["schedule"], text)
 
 

@@ -23,6 +23,7 @@ const VIEWS = [
   { name: "Tasks", key: "t", href: "/tasks", at: under("tasks"), load: () => import("./views/tasks.js") },
   { name: "Chat", key: "c", href: "/chat", at: under("chat"), load: () => import("./views/chat.js") },
   { name: "Agents", key: "a", href: "/agents", at: under("agents"), load: () => import("./views/agents.js") },
+  { name: "Fleet", key: "f", href: "/fleet", at: under("fleet", "part"), load: () => import("./views/fleet.js") },
   { name: "Alerts", key: "w", href: "/alerts", at: under("alerts"), load: () => import("./views/alerts.js") },
   {
     name: "Experiments",

@@ -1,14 +1,14 @@
-/** A question before something is changed, with a field for what it takes and one for why. */
+/** A question before something is changed, with fields for what it takes and one for why. */
 
 import { h } from "./dom.js";
 
-/** A question with, at most, one field and a reason. Resolves to what was given, or null. */
-export function asked(question, action, { field = null, danger = false, whyNeeded = false } = {}) {
+/** A question with a field, several or none, and a reason. Resolves to what was given, or null. */
+export function asked(question, action, { field = [], danger = false, whyNeeded = false, whyMost = 1000 } = {}) {
   return new Promise((answer) => {
-    const input = field && (field.options ? chooser(field) : h("input", { ...field, required: true }));
+    const fields = [field ?? []].flat().map((one) => ({ ...one, input: inputOf(one) }));
     const reason = h("input", {
       name: "reason",
-      maxlength: 1000,
+      maxlength: whyMost,
       autocomplete: "off",
       required: whyNeeded,
       placeholder: "for those who ask later",
@@ -17,15 +17,15 @@ export function asked(question, action, { field = null, danger = false, whyNeede
     function ended() {
       dialog.remove();
       if (dialog.returnValue !== "yes") return answer(null);
-      const value = input && { [field.name]: field.type === "number" ? Number(input.value) : input.value };
-      answer({ ...value, ...(reason.value && { reason: reason.value }) });
+      const given = ({ name, type, input }) => [name, type === "number" ? Number(input.value) : input.value];
+      answer({ ...Object.fromEntries(fields.map(given)), ...(reason.value && { reason: reason.value }) });
     }
     dialog.append(
       h(
         "form",
         { method: "dialog", class: "stack" },
         h("p", {}, question),
-        input && h("label", {}, field.label, input),
+        fields.map(({ label, input }) => h("label", {}, label, input)),
         h("label", {}, whyNeeded ? "Why" : "Why (if you like)", reason),
         h(
           "div",
@@ -37,9 +37,11 @@ export function asked(question, action, { field = null, danger = false, whyNeede
     );
     document.body.append(dialog);
     dialog.showModal();
-    (input ?? dialog.querySelector("button")).focus();
+    (fields[0]?.input ?? dialog.querySelector("button")).focus();
   });
 }
+
+const inputOf = (field) => (field.options ? chooser(field) : h("input", { ...field, required: true }));
 
 function chooser({ name, options, value }) {
   const select = h(

@@ -8,6 +8,7 @@ const EVERYWHERE = [
   ["g t", "tasks"],
   ["g c", "chat"],
   ["g a", "agents"],
+  ["g f", "fleet"],
   ["g e", "experiments"],
   ["j k", "next and previous row"],
   ["Enter", "open the row"],

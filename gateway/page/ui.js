@@ -13,7 +13,8 @@ const TONES = {
   running: "busy",
   judged: "busy",
 };
-const SIGNS = { good: "✓", bad: "✕", warn: "!", quiet: "–", busy: "●" };
+/** The sign that goes with the word of a tone. */
+export const SIGNS = { good: "✓", bad: "✕", warn: "!", quiet: "–", busy: "●" };
 
 /** The state of a task: a sign and a word, for colour alone says nothing to some. */
 export function badge(state) {

@@ -98,16 +98,16 @@ class Defined:
             where = f"line {error.line}: " if error.line is not None and is_file else ""
             line = {"line": error.line} if where else {}
             raise Problem(400, sentence(where + error.said), **line) from error
-        return Reply(await self._followed(services, name, lambda now: now is not None and _same(now, made)))
+        return Reply(await self.followed(services, name, lambda now: now is not None and _same(now, made)))
 
     async def remove(self, call: Call) -> Reply:
         services, known = call.services, self.known(call)
         gone = await services.slow(defining.remove, self.kind, services.settings, known)
         name = known[self.key]
-        now = await self._followed(services, name, lambda now: (now is None) if gone else now is not known)
+        now = await self.followed(services, name, lambda now: (now is None) if gone else now is not known)
         return Reply({self.key: name, "definition": now})
 
-    async def _followed(self, services: Services, name: str, so: Callable[[Any], bool]) -> Any:
+    async def followed(self, services: Services, name: str, so: Callable[[Any], bool]) -> Any:
         """What is known once a change has been read back, so that whoever made it sees it at the next look."""
         until = time.monotonic() + READ_BACK_S
         while not so(self.published(services).get(name)) and time.monotonic() < until:  # noqa: ASYNC110  a thread

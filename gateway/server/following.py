@@ -6,8 +6,10 @@ How fresh the memory is can be asked at any time (`Freshness`): a list that is b
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from confluent_kafka import (
@@ -28,6 +30,7 @@ from infra import kafka, memory
 from infra.settings import Settings
 
 SUBMITTED, LOG, BEATS = "tasks.submitted", "dispatch.log", "agents.heartbeats"
+DECISIONS = "scaling.decisions"
 STORY = (
     SUBMITTED,
     "routing.decisions",
@@ -51,6 +54,11 @@ _QUEUED_KB = 8_192
 """Fetched before it is folded; the client's own bound is eight times as much."""
 _TROUBLE_S = 1.0
 _BEATS_BACK_US = 60_000_000
+_BEATS_CLEARED_US = 1_000_000
+"""A large fleet speaks thousands of times a second: those it is rid of are not looked for at every word."""
+DECISIONS_MAX = 1_000
+_DECISIONS_BACK = 2 * DECISIONS_MAX
+"""Offsets: where each is a transaction of its own, every other one holds its end."""
 
 log = structlog.get_logger()
 
@@ -70,6 +78,9 @@ class Following:
         self.recent = recent
         self.heartbeats: dict[tuple[str, str], dict[str, object]] = {}
         """The newest by host and pool."""
+        self.decisions: deque[dict[str, Any]] = deque(maxlen=DECISIONS_MAX)
+        """The autoscaler's newest, oldest first."""
+        self._beats_cleared_at = 0
         self.reached: dict[tuple[str, int], int] = {}
         """By topic and partition: everything before this offset has been read."""
         self._settings = settings
@@ -123,6 +134,7 @@ class Following:
         self._caught_up.clear()
         self.reached = {}
         self.recent.forget()
+        self.decisions.clear()
         first, since_ms = self._first_submissions(reader)
         self._read_to_end(reader, first)
         submitted = reader.position([TopicPartition(p.topic, p.partition) for p in first])
@@ -130,6 +142,7 @@ class Following:
         places += _since(reader, _partitions(reader, *STORY[1:]), since_ms)
         places += _since(reader, _partitions(reader, BEATS), (time.time_ns() - 1000 * _BEATS_BACK_US) // 1_000_000)
         places += [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in _partitions(reader, LOG)]
+        places += _newest(reader, _partitions(reader, DECISIONS), _DECISIONS_BACK)
         self._read_to_end(reader, places)
         self.recent.catching_up = False
         memory.give_back()
@@ -207,12 +220,16 @@ class Following:
         if record.name == "AgentHeartbeat":
             self._beat(record)
             return None
+        if record.topic == DECISIONS:
+            self.decisions.append(record.event)
+            return None
         return self.recent.see(record, (record.topic, record.partition, record.offset, message.value()))
 
     def _beat(self, record: Record) -> None:
         event = record.event
         self.heartbeats[(event["host_id"], event["pool"])] = event
-        if len(self.heartbeats) > 1_000:
+        if len(self.heartbeats) > 1_000 and event["at"] - self._beats_cleared_at > _BEATS_CLEARED_US:
+            self._beats_cleared_at = event["at"]
             since = event["at"] - _BEATS_BACK_US
             old = [key for key, beat in self.heartbeats.items() if int(str(beat["at"])) < since]
             for key in old:
@@ -253,6 +270,13 @@ def _offsets(reader: Consumer, places: list[TopicPartition], at: int) -> list[To
     """The first offset at or after a time [ms], or the beginning or end; -1 where nothing is that new."""
     asked = [TopicPartition(place.topic, place.partition, at) for place in places]
     return list(reader.offsets_for_times(asked, timeout=kafka.ANSWER_S))
+
+
+def _newest(reader: Consumer, places: list[TopicPartition], count: int) -> list[TopicPartition]:
+    """Each partition from so many offsets before its end on."""
+    lows, highs = _offsets(reader, places, OFFSET_BEGINNING), _offsets(reader, places, OFFSET_END)
+    ends = zip(places, lows, highs, strict=True)
+    return [TopicPartition(p.topic, p.partition, max(low.offset, high.offset - count)) for p, low, high in ends]
 
 
 def _since(reader: Consumer, places: list[TopicPartition], since_ms: int | None) -> list[TopicPartition]:

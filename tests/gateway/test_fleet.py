@@ -26,7 +26,7 @@ def test_an_agent_shows_what_is_defined_alive_and_waiting() -> None:
         ),
     ]
     (row,) = agent_rows([agent], [status], beats, heard_since_us=NOW_US - 5, model_default="m")
-    assert (row.instances_live, row.hosts, row.waiting) == (1, ["host-0"], 7)
+    assert (row.instances_live, row.hosts, row.waiting, row.asked) == (1, ["host-0"], 7, None)
 
 
 def test_an_agent_that_was_never_heard_of_is_shown_and_one_taken_out_is_not() -> None:
@@ -102,7 +102,7 @@ def test_what_was_asked_goes_before_what_the_file_says_and_instances_are_counted
     (row,) = agent_rows(
         [agent], [], beats, heard_since_us=NOW_US - 5, model_default="m", desired=desired, zones=["x", "y"]
     )
-    assert (row.instances, row.instances_live, row.hosts) == (3, 2, ["h"])
+    assert (row.instances, row.instances_live, row.hosts, row.asked) == (3, 2, ["h"], desired["a"])
     x, y = zone_rows([agent], beats, desired, ["x", "y"], NOW_US - 5)
     assert (x.hosts, x.instances, x.instances_live, x.running) == (1, 2, 2, 2)
     assert (y.hosts, y.instances, y.instances_live, y.running) == (1, 1, 0, 0)

@@ -40,6 +40,7 @@ def test_a_paused_schedule_is_never_due_and_one_that_runs_shows_its_runs_newest_
     assert next_due(schedule | {"cron": "bad"}, now) is None
     seen = shown(schedule, kept, now)
     assert [run["by"] for run in seen["runs"]] == ["ana", None]
+    assert seen["when"] == in_words(schedule)
     assert shown(schedule, None, now)["runs"] == []
 
 

@@ -10,6 +10,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 VIEWS = {"/": "Live", "/tasks": "Tasks", "/chat": "Chat", "/agents": "Agents", "/experiments": "Experiments"}
+VIEWS |= {"/fleet": "Fleet"}
 
 SEEN = """state => {
   Object.defineProperty(document, "visibilityState", { value: state, configurable: true });

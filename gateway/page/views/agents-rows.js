@@ -2,9 +2,9 @@
 
 import { h, keep, say } from "../dom.js";
 import { duration, number, percent } from "../format.js";
+import { SIGNS } from "../ui.js";
 import { healthOf, successOf } from "./agents-said.js";
 
-const SIGNS = { good: "✓", bad: "✕", warn: "!", quiet: "–" };
 const COLUMNS = [
   ["Agent", ""],
   ["Health", ""],

@@ -28,8 +28,9 @@ export class Fleet {
     this.none.hidden = workers.length > 0;
     const lack = (host) => 1 - host.instances / host.most;
     const first = [...workers].sort((a, b) => lack(b) - lack(a) || (a.host_id < b.host_id ? -1 : 1));
+    const at = ({ host_id: find }) => `/fleet?${new URLSearchParams({ find })}`;
     const named = ({ host_id, zone }) => (zone ? `${host_id}, zone ${zone}` : host_id);
-    keep(this.hosts, first.slice(0, HOSTS_MAX), named, (host) => makeBar(named(host)), showHost);
+    keep(this.hosts, first.slice(0, HOSTS_MAX), named, (host) => makeBar(named(host), at(host)), showHost);
     more(this.moreHosts, workers.length - HOSTS_MAX);
     this.#choose(pools, targets);
     const agents = this.chosen.map((name) => pools.get(name)).filter(Boolean);

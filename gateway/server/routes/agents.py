@@ -77,6 +77,10 @@ _AGENT: Schema = record(
     }
     | fields("pool_status", *_LOAD, "load_score")
     | {
+        "asked": {
+            "anyOf": [ref("AgentDesired"), {"type": "null"}],
+            "description": "What a person or the autoscaler asked for last; null: its file says how many.",
+        },
         "fit": or_null(number("How well it suits the words of `find`, 0 to 1; null without them.")),
         "why": or_null(text("What that is made of, in words; null without `find`.")),
     },

@@ -1,7 +1,10 @@
 """How the whole line is loaded: its pools, its instances, its hosts."""
 
+import asyncio
+import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway import desiring
 from gateway.desiring import Wish
@@ -18,6 +21,7 @@ from gateway.fleet import (
 from gateway.live.board import COLUMNS, MINUTES
 from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
+from gateway.server.defined import READ_BACK_S
 from gateway.server.live_door import hub_of
 from gateway.server.problems import Problem
 from gateway.server.services import Services
@@ -37,6 +41,9 @@ from gateway.server.shapes import (
     whole,
 )
 from infra.fleet import set_host as set_state
+from schemas.events import AgentDesired, HostDesired
+
+W = TypeVar("W", AgentDesired, HostDesired)
 
 
 async def fleet(call: Call) -> Reply:
@@ -58,6 +65,12 @@ async def fleet(call: Call) -> Reply:
             "zones": [row._asdict() for row in _zone_rows(services)],
         }
     )
+
+
+async def hosts(call: Call) -> Reply:
+    of_hosts, of_zones = _host_rows(call.services), _zone_rows(call.services)
+    told = {"hosts": [row._asdict() for row in of_hosts], "zones": [row._asdict() for row in of_zones]}
+    return Reply({"at": now_us()} | told)
 
 
 async def history(call: Call) -> Reply:
@@ -103,7 +116,7 @@ async def scale(call: Call) -> Reply:
         raise Problem(404, str(error)) from None
     except BadInput as error:
         raise Problem(400, str(error)) from None
-    return Reply(wish)
+    return Reply(await _read_back(wish, lambda: call.services.registry.desired.get(agent)))
 
 
 async def set_host(call: Call) -> Reply:
@@ -112,9 +125,16 @@ async def set_host(call: Call) -> Reply:
     if host_id not in known and host_id not in call.services.registry.hosts:
         raise Problem(404, "There is no host of this name; GET /api/fleet lists those that are heard of.")
     by, reason = call.principal.name, call.body.get("reason", "")
-    return Reply(
-        await call.services.slow(partial(set_state, call.services.settings, host_id, state, by=by, reason=reason))
-    )
+    wish = await call.services.slow(partial(set_state, call.services.settings, host_id, state, by=by, reason=reason))
+    return Reply(await _read_back(wish, lambda: call.services.registry.hosts.get(host_id)))
+
+
+async def _read_back(wish: W, known: Callable[[], AgentDesired | HostDesired | None]) -> W:
+    """The wish, once it is known here, so that who asked for it sees it at the next look."""
+    until = time.monotonic() + READ_BACK_S
+    while ((now := known()) is None or now["at"] < wish["at"]) and time.monotonic() < until:  # noqa: ASYNC110  a thread
+        await asyncio.sleep(0.01)
+    return wish
 
 
 def _host_rows(services: Services) -> list[HostRow]:
@@ -181,6 +201,10 @@ def _example_fleet() -> dict[str, Any]:
     )
 
 
+_HOSTS: dict[str, Schema] = {
+    "hosts": many(ref("Host"), "By name; those heard of, and those that were asked to rest."),
+    "zones": many(ref("Zone"), "As the setting `zones` has them; empty where there are none."),
+}
 _REASON = text("Why, in words, for those who look later.", maxLength=desiring.REASON_CHARS_MAX)
 
 ROUTES = [
@@ -201,11 +225,22 @@ ROUTES = [
                 "waiting": whole("Tasks that wait."),
                 "waiting_max": whole("Most tasks that may wait."),
                 "pools": many(ref("PoolStatus"), "By name; not those of agents that were taken out and left no task."),
-                "hosts": many(ref("Host"), "By name; those heard of, and those that were asked to rest."),
-                "zones": many(ref("Zone"), "As the setting `zones` has them; empty where there are none."),
-            },
+            }
+            | _HOSTS,
         ),
         example=_example_fleet,
+    ),
+    Route(
+        "GET",
+        "/api/hosts",
+        hosts,
+        "viewer",
+        "List the hosts and zones",
+        answer=record(
+            "The same as in `/api/fleet`, for who looks often.",
+            {"at": whole("When this was looked at [µs, UTC]")} | _HOSTS,
+        ),
+        example=lambda: {name: value for name, value in _example_fleet().items() if name in ("at", *_HOSTS)},
     ),
     Route(
         "GET",

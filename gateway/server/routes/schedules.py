@@ -3,6 +3,7 @@
 For admins alone: what a schedule hands in is some tenant's.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway import schedules
@@ -32,10 +33,26 @@ async def run(call: Call) -> Reply:
     return Reply({"task_id": await services.slow(schedules.run_now, services.settings, name, call.principal.name)}, 202)
 
 
+def switching(enabled: bool) -> Callable[[Call], Awaitable[Reply]]:
+    """Pausing and resuming, which are no error where it is so already."""
+
+    async def switch(call: Call) -> Reply:
+        services, published = call.services, DEFINED.known(call)
+        name = published["schedule"]
+        if published["enabled"] != enabled:
+            await services.slow(schedules.switch, services.settings, published, enabled)
+            await DEFINED.followed(services, name, lambda now: now is None or now["enabled"] == enabled)
+        known = services.registry
+        return Reply(schedules.shown(DEFINED.known(call), known.schedule_runs.get(name), now_us()))
+
+    return switch
+
+
 # --- the declarations
 
 _SHOWN: dict[str, Schema] = {
     "definition": ref("ScheduleDefinition"),
+    "when": text("When it runs: an interval, or a cron expression with its time zone."),
     "next_due_at": or_null(whole("When it is due next [µs, UTC]; null: it is paused.")),
     **fields("schedule_runs", "passed_over", "runs"),
 }
@@ -84,6 +101,24 @@ ROUTES = [
         parameters=[DEFINED.named],
         status=202,
         errors=(404, 409),
+    ),
+    *(
+        Route(
+            "POST",
+            f"/api/schedules/{{schedule}}/{act}",
+            switching(act == "resume"),
+            "admin",
+            summary,
+            answer=ref("Schedule"),
+            example=_example,
+            doc="As in its file, of which a copy is made for one that is shipped.",
+            parameters=[DEFINED.named],
+            errors=(404, 409),
+        )
+        for act, summary in (
+            ("pause", "Run a schedule no more until it is resumed; what is due meanwhile is not made up for"),
+            ("resume", "Let a schedule run that is paused"),
+        )
     ),
     *DEFINED.routes(
         {

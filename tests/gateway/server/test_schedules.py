@@ -37,9 +37,14 @@ def test_a_schedule_is_made_run_by_hand_and_taken_out(gateway: Gateway) -> None:
     task = decode_as("TaskSubmitted", record.value())
     assert (task["task_id"], task["tenant_id"], task["text"]) == (task_id, "acme", f"Of {name}.")
 
+    for act, enabled in (("resume", True), ("resume", True), ("pause", False)):
+        now = as_declared("POST", f"/api/schedules/{{schedule}}/{act}", admin.call("POST", f"{path}/{act}").body)
+        assert (now["definition"]["enabled"], now["next_due_at"] is not None) == (enabled, enabled)
+
+    closed = [("GET", path), ("GET", "/api/schedules"), *(("POST", f"{path}/{act}") for act in ("run", "pause"))]
     for role in ("viewer", "submitter"):
         other = gateway.caller("acme", role)  # type: ignore[arg-type]
-        for method, address in (("GET", path), ("GET", "/api/schedules"), ("POST", f"{path}/run")):
+        for method, address in closed:
             assert other.call(method, address).status == 403
     assert admin.call("DELETE", path).status == 200
     assert admin.call("POST", f"{path}/run").status == 404
