@@ -242,6 +242,11 @@ SCHEDULE_RUNS = Counter("headway_schedule_runs", "Due times of schedules", ["res
 # of failed: see the monitor's log.
 SCALINGS = Counter("headway_scalings", "Changes of size by the autoscaler", ["way", "done"])
 
+# Predictions of a load whose hour is over, by what became of them: right, false_alarm, missed, quiet, late (the load
+# was there already), unknown (the monitor was away). A rise of false_alarm or missed: loads follow no pattern of the
+# days before, or the past is short; `headway ask preventive_alerts` has the accuracy.
+PREDICTIONS = Counter("headway_load_predictions", "Predictions of a load whose hour is over", ["verdict"])
+
 
 # --- judge -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,16 @@ from schemas.events import AlertRule, AlertSeverity
 
 SHIPPED = Path(__file__).parent / "rules"
 
-MEASURES = ("error_rate", "response_p99_s", "queue_share", "load", "instances", "instances_silent", "dead_letters")
+MEASURES = (
+    "error_rate",
+    "response_p99_s",
+    "queue_share",
+    "load",
+    "load_expected",
+    "instances",
+    "instances_silent",
+    "dead_letters",
+)
 """Those of processors/alerts/measures.py; a test compares them."""
 ACTIONS = ("notify", "pause_experiments", "scale_out")
 SEVERITIES = tuple(severity for severity in get_args(AlertSeverity) if severity != "unknown")

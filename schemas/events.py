@@ -424,6 +424,49 @@ class ItemFinished(TypedDict):
     item: ItemOutcome
 
 
+class LoadJudgement(TypedDict):
+    """What became of a prediction when its hour was over."""
+
+    event_id: str
+    agent_id: str
+    at: int
+    predicted_at: int
+    load: float
+    expected: float
+    low: float
+    high: float
+    reached: float | None
+    minutes: int
+
+
+class LoadMove(TypedDict):
+    """Work that another agent has room for."""
+
+    to_agent: str
+    tasks: float
+    shared: str
+
+
+class LoadPrediction(TypedDict):
+    """What the load score of an agent is expected to reach within the next hour, and what could be moved."""
+
+    event_id: str
+    agent_id: str
+    at: int
+    until_at: int
+    load: float
+    instances: int
+    slots: int
+    rest: float
+    expected: float | None
+    low: float | None
+    high: float | None
+    expected_at: int | None
+    moves: list[LoadMove]
+    instances_more: int
+    suggestion: str
+
+
 class NoteDefinition(TypedDict):
     """A note of the knowledge base: something that people decided, or found to be good practice."""
 

@@ -20,10 +20,13 @@ from infra.settings import Settings
 from processors.alerts.machine import Alerts
 from processors.alerts.measures import read
 from processors.alerts.observing import KNOWN_US, Observed
-from schemas.codec import BadMessage, decode_as, encode
+from processors.scaling.history import HORIZON_S
+from schemas.codec import BadMessage, decode, encode
 from schemas.events import Alert, AlertRule
 from schemas.topics import TOPICS
 from streams.acting import Acting, Wish
+from streams.foresight import Foresight
+from streams.predicting import PREDICTIONS, Predicting
 from streams.scaling import DECISIONS, Scaling
 from streams.scheduler import Scheduler
 
@@ -31,13 +34,15 @@ COMMANDS = "alert.commands"
 WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, registry.DESIRED, COMMANDS)
 """Read from their start."""
 LATELY = ("tasks.outcomes", "dead.letters", "agents.heartbeats", DECISIONS)
-"""Read from so long before now as the longest window or cool-down looks back, or instances are missed."""
+"""Read from so long before now as the longest window or cool-down looks back, or instances are missed; predictions
+from so long as they are judged for."""
 
 LOOK_S = 1.0
 TIDY_S = 60.0
 _POLL_S = 0.1
 _READ_MANY = 500
 _CONFIRM_S = 5.0
+_JUDGED_US = (HORIZON_S + 120) * 1_000_000
 
 log = structlog.get_logger()
 
@@ -49,7 +54,9 @@ class Monitor:
         self._seen = Observed(int(settings.lease_s * 1_000_000))
         self._alerts = Alerts()
         self._acting = Acting(settings)
-        self._scaling = Scaling(settings, _now_us())
+        now = _now_us()
+        self._scaling, self._predicting = Scaling(settings, now), Predicting(now)
+        self._foresight = Foresight(settings, now)
         self._producer = kafka.producer(settings)
         self._lost: list[str] = []
         self._behind: set[tuple[str, int]] = set()
@@ -91,10 +98,13 @@ class Monitor:
     def _places(self, consumer: Consumer) -> list[TopicPartition]:
         windows = (int(rule["window_s"] * 1_000_000) for rule in self._rules.values())
         cool_downs = (int(s * 1_000_000) for s in (self._settings.scale_up_s, self._settings.scale_down_s))
-        since_ms = (_now_us() - max(KNOWN_US, *windows, *cool_downs)) // 1000
+        now = _now_us()
+        since_ms = (now - max(KNOWN_US, *windows, *cool_downs)) // 1000
+        judged_ms = (now - _JUDGED_US) // 1000
         known = consumer.list_topics(timeout=kafka.ANSWER_S).topics
         whole = [TopicPartition(topic, p, OFFSET_BEGINNING) for topic in WHOLE for p in known[topic].partitions]
         asked = [TopicPartition(topic, p, since_ms) for topic in LATELY for p in known[topic].partitions]
+        asked += [TopicPartition(PREDICTIONS, p, judged_ms) for p in known[PREDICTIONS].partitions]
         places = whole + list(consumer.offsets_for_times(asked, timeout=kafka.ANSWER_S))
         self._behind = {(place.topic, place.partition) for place in places}
         return places
@@ -118,7 +128,7 @@ class Monitor:
 
     def _take_event(self, topic: str, value: bytes) -> None:
         try:
-            event: Any = decode_as(TOPICS[topic].events[0], value)
+            name, event = self._event(topic, value)
         except BadMessage:
             metrics.BAD_MESSAGES.labels(topic).inc()
             return
@@ -129,8 +139,11 @@ class Monitor:
             case registry.POOLS:
                 self._seen.pool(event)
                 self._scaling.pool(event)
+                self._predicting.pool(event)
             case registry.AGENTS:
                 self._scaling.agent(event)
+                self._foresight.agent(event)
+                self._predicting.agent(event)
             case registry.DESIRED:
                 self._scaling.desired(event)
             case "scaling.decisions":
@@ -139,11 +152,21 @@ class Monitor:
                 self._write(self._alerts.obey(event))
             case "tasks.outcomes":
                 self._seen.outcome(event, _now_us())
-                self._scaling.outcome(event)
+                self._foresight.outcome(event)
             case "dead.letters":
                 self._seen.dead_letter(event, _now_us())
             case "agents.heartbeats":
                 self._seen.heartbeat(event)
+            case "load.predictions":
+                self._predicting.told(name, event)
+                if name == "LoadPrediction":
+                    self._seen.prediction(event)
+
+    def _event(self, topic: str, value: bytes) -> tuple[str, Any]:
+        name, event = decode(value)
+        if name not in TOPICS[topic].events:
+            raise BadMessage(f"{topic} holds a {name}, which does not belong there")
+        return name, event
 
     def _take_rules(self, rules: dict[str, AlertRule]) -> None:
         self._rules = {
@@ -159,13 +182,21 @@ class Monitor:
         before = {alert["alert_id"] for alert in self._alerts.firing}
         self._write(self._alerts.look(self._rules, read(self._seen, self._rules, now), now))
         self._tell(before)
-        for decision in self._scaling.look(now):
-            self._send(DECISIONS, decision["agent_id"], "ScalingDecision", decision)
+        self._look_ahead(now)
         due = self._alerts.due()
         # Only what is on the topic is acted on: else a restart would not know of it, and do it again.
         if self._confirmed() and due:
             for alert, what in due:
                 self._acting.start(Wish(alert, what, self._advice(alert)))
+
+    def _look_ahead(self, now: int) -> None:
+        if (ahead := self._foresight.look(now)) is not None:
+            self._scaling.expects(ahead.slots)
+            self._predicting.expects(ahead.outlooks, now)
+        for decision in self._scaling.look(now):
+            self._send(DECISIONS, decision["agent_id"], "ScalingDecision", decision)
+        for name, event in self._predicting.look(now):
+            self._send(PREDICTIONS, event["agent_id"], name, event)
 
     def _advice(self, alert: Alert) -> str:
         rule = self._rules.get(alert["rule"])

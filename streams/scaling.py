@@ -1,15 +1,12 @@
 """The autoscaler beside the monitor: it is told what the topics say, and asks for other sizes once a period.
 
-Nothing waits for it: changes go out in one thread, the past is read and forecasts are made in another. After a restart
-it knows the last decisions and wishes from their topics, and reads the past of the forecast anew.
+Nothing waits for it: changes go out in a thread. After a restart it knows the last decisions and wishes from their
+topics.
 """
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import structlog
 
@@ -17,20 +14,14 @@ from infra import fleet, kafka, metrics
 from infra.settings import Settings
 from processors import placing
 from processors.scaling.autoscaler import BY, Autoscaler, Limits
-from processors.scaling.history import BACK_S, STEP_S, History, expected
-from processors.scaling.sizing import TARGET, Expected, resized
-from schemas.codec import BadMessage, decode_as
-from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision, TaskOutcome
+from processors.scaling.sizing import Expected, resized
+from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+from streams.beside import Beside
 
 PERIOD_S = 30
-OUTCOMES = "tasks.outcomes"
 DECISIONS = "scaling.decisions"
-_BREATH = 200
-"""Outcomes of the past that are read before others get their turn."""
-_BREATH_S = 0.005
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 
 class _Tried(NamedTuple):
@@ -45,28 +36,14 @@ class Scaling:
         """Follows the topics from `now` on (µs), and a little before it."""
         self._settings = settings
         self._mode = settings.scaling
-        bounds = limits(settings)
-        self._least = bounds.instances_min * bounds.slots_each * TARGET
-        self._scaler = Autoscaler(bounds, "on" if self._mode == "on" else "dry_run", settings.zone_names)
+        self._scaler = Autoscaler(limits(settings), "on" if self._mode == "on" else "dry_run", settings.zone_names)
         self._look_due = now + PERIOD_S * 1_000_000
-        self._tasks: SimpleQueue[Callable[[], _Tried]] = SimpleQueue()
-        self._tried: SimpleQueue[_Tried] = SimpleQueue()
-        self._started_s = now // 1_000_000 - now // 1_000_000 % STEP_S
-        self._history = History(since_s=self._started_s)
-        self._thoughts: SimpleQueue[Callable[[], History | dict[str, Expected]]] = SimpleQueue()
-        self._thought: SimpleQueue[History | dict[str, Expected]] = SimpleQueue()
-        self._agents: set[str] = set()
-        self._forecast_due = now
-        if self._mode != "off":
-            self._thoughts.put(self._past)
-            Thread(target=_work, args=(self._tasks, self._tried), name="scaling", daemon=True).start()
-            Thread(target=_work, args=(self._thoughts, self._thought), name="forecasts", daemon=True).start()
+        self._changes: Beside[_Tried] = Beside("scaling")
 
     # --- what the topics tell
 
     def agent(self, event: AgentDefinition) -> None:
         self._scaler.agent(event)
-        self._agents.add(event["agent_id"])
 
     def desired(self, event: AgentDesired) -> None:
         self._scaler.desired(event)
@@ -74,9 +51,8 @@ class Scaling:
     def pool(self, event: PoolStatus) -> None:
         self._scaler.pool(event)
 
-    def outcome(self, event: TaskOutcome) -> None:
-        if self._mode != "off":
-            self._history.outcome(event)
+    def expects(self, slots: Mapping[str, Expected]) -> None:
+        self._scaler.expects(slots)
 
     def decided(self, event: ScalingDecision) -> None:
         self._scaler.decided(event)
@@ -87,8 +63,7 @@ class Scaling:
         """The decisions that are to be written: those of a dry run at once, others when they are carried out."""
         if self._mode == "off":
             return []
-        self._take_thoughts(now)
-        told = [_told(tried.decision) for tried in _taken(self._tried) if self._knows(tried)]
+        told = [_told(tried.decision) for tried in self._changes.taken() if self._knows(tried)]
         if now < self._look_due:
             return told
         self._look_due = now + PERIOD_S * 1_000_000
@@ -96,7 +71,7 @@ class Scaling:
         if self._mode == "dry_run":
             return [*told, *map(_told, made)]
         for decision in made:
-            self._tasks.put(partial(self._carry_out, decision))
+            self._changes.put(partial(self._carry_out, decision))
         return told
 
     def _carry_out(self, decision: ScalingDecision) -> _Tried:
@@ -113,42 +88,6 @@ class Scaling:
             metrics.SCALINGS.labels(_way(tried.decision), "failed").inc()
             self._scaler.undone(tried.decision)
         return tried.done
-
-    # --- the forecast
-
-    def _take_thoughts(self, now: int) -> None:
-        for thought in _taken(self._thought):
-            if isinstance(thought, History):
-                self._history.add(thought)
-            else:
-                self._scaler.expects(thought)
-        if now >= self._forecast_due:
-            self._forecast_due = now - now % (STEP_S * 1_000_000) + (STEP_S + PERIOD_S) * 1_000_000
-            self._history.forget(now // 1_000_000)
-            loads = self._history.loads(self._agents)
-            self._thoughts.put(partial(forecasts, loads, now // 1_000_000, self._least))
-
-    def _past(self) -> History:
-        """What ended before this process was started, as far back as a forecast looks and the topic reaches."""
-        while True:
-            try:
-                return self._read_past()
-            except kafka.KafkaTrouble as error:
-                log.warning("the past cannot be read now, forecasts wait for it", error=str(error))
-                time.sleep(PERIOD_S)
-
-    def _read_past(self) -> History:
-        past = History(until_s=self._started_s)
-        since_us = (self._started_s - BACK_S) * 1_000_000
-        for number, message in enumerate(kafka.read_all(self._settings, OUTCOMES, since_us=since_us)):
-            if number % _BREATH == 0:
-                time.sleep(_BREATH_S)
-            if (value := message.value()) is not None:
-                try:
-                    past.outcome(cast(TaskOutcome, decode_as("TaskOutcome", value)))
-                except BadMessage:
-                    continue  # whoever reads the topic for itself has counted it
-        return past
 
 
 def limits(settings: Settings) -> Limits:
@@ -184,13 +123,6 @@ def resize(
     return fleet.scale(settings, agent_id, make, by=by, reason=reason) is not None
 
 
-def forecasts(loads: Mapping[str, Mapping[int, float]], now_s: int, least: float) -> dict[str, Expected]:
-    """Of the agents that were ever busier than with `least` slots: for others it would change nothing."""
-    busy = {agent_id: steps for agent_id, steps in loads.items() if max(steps.values(), default=0.0) > least}
-    found = {agent_id: expected(steps, now_s) for agent_id, steps in busy.items()}
-    return {agent_id: one for agent_id, one in found.items() if one is not None}
-
-
 def _told(decision: ScalingDecision) -> ScalingDecision:
     metrics.SCALINGS.labels(_way(decision), "yes" if decision["applied"] else "dry_run").inc()
     size = f"{decision['before']} → {decision['after']}"
@@ -200,22 +132,3 @@ def _told(decision: ScalingDecision) -> ScalingDecision:
 
 def _way(decision: ScalingDecision) -> str:
     return "up" if decision["after"] > decision["before"] else "down"
-
-
-def _work(tasks: SimpleQueue[Callable[[], T]], done: SimpleQueue[T]) -> None:
-    """One after the other, for good."""
-    while True:
-        task = tasks.get()
-        try:
-            done.put(task())
-        except Exception:  # whatever it is: the next one is another agent's, or another hour's
-            log.exception("scaling went wrong")
-
-
-def _taken(done: SimpleQueue[T]) -> Iterator[T]:
-    """What ended since the call before."""
-    while True:
-        try:
-            yield done.get_nowait()
-        except Empty:
-            return

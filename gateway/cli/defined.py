@@ -51,7 +51,8 @@ tags: []                  # words that it should be found by, beside those below
 """,
     RULE.topic: """---
 description: Says in one sentence what it watches.
-measure: error_rate       # error_rate, response_p99_s, queue_share, load, instances, instances_silent or dead_letters
+measure: error_rate       # error_rate, response_p99_s, queue_share, load, load_expected, instances,
+                          # instances_silent or dead_letters
 above: 0.05               # or below
 for_s: 60                 # so long it must stay so before it fires
 window_s: 300             # so far a measure of what ended looks back

@@ -230,7 +230,8 @@ class Alerts:
 def evidence(rule: AlertRule, reading: Reading) -> str:
     limit = threshold(rule)
     said = f"{limit:.1%}" if rule["measure"] in SHARES else f"{limit:g}"
-    return f"{reading.said}; {'at least' if rule['above'] is None else 'at most'} {said}."
+    bound = "at least" if rule["above"] is None else "at most"
+    return " ".join([f"{reading.said}; {bound} {said}.", *filter(None, [reading.suggestion])])
 
 
 def _lasted(spell: Spell, seconds: float) -> bool:

@@ -1,6 +1,7 @@
 """What rules can measure. Each tells a value with the sentence that shows it, or null where there is nothing to see."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from processors.alerts.observing import KNOWN_US, Observed
@@ -16,6 +17,8 @@ class Reading(NamedTuple):
     said: str
     """What was seen, in words that go on with the limit."""
     tasks: list[AlertTask]
+    suggestion: str = ""
+    """What could be done about it."""
 
 
 NOTHING = Reading(None, "Nothing is known of it any more", [])
@@ -65,6 +68,21 @@ def load(seen: Observed, rule: AlertRule, subject: str, now: int) -> Reading:
     return Reading(value, f"The load is {value:.0f} of 100", [])
 
 
+def load_expected(seen: Observed, rule: AlertRule, subject: str, now: int) -> Reading:
+    """Load score that is expected of the busiest minute of the next hour, 0–100; of the line the worst agent's."""
+    known = [one for one in seen.predictions(subject, now) if one["expected"] is not None]
+    if not known:
+        return NOTHING
+    worst = max(known, key=lambda one: one["expected"] or 0.0)
+    value, low, high = (min(100.0, end or 0.0) for end in (worst["expected"], worst["low"], worst["high"]))
+    at = datetime.fromtimestamp((worst["expected_at"] or 0) / 1e6, UTC)
+    said = (
+        f"Within the hour the load of {worst['agent_id']} is expected to reach {value:.0f} of 100 (80 %: {low:.0f} to "
+        f"{high:.0f}), about {at:%H:%M} UTC; it was {worst['load']:.0f}"
+    )
+    return Reading(value, said, [], worst["suggestion"])
+
+
 def instances(seen: Observed, rule: AlertRule, subject: str, now: int) -> Reading:
     """Instances that answer."""
     alive, silent = seen.instances(subject, now)
@@ -87,7 +105,16 @@ def dead_letters(seen: Observed, rule: AlertRule, subject: str, now: int) -> Rea
 
 MEASURES: Mapping[str, Measure] = {
     measure.__name__: measure
-    for measure in (error_rate, response_p99_s, queue_share, load, instances, instances_silent, dead_letters)
+    for measure in (
+        error_rate,
+        response_p99_s,
+        queue_share,
+        load,
+        load_expected,
+        instances,
+        instances_silent,
+        dead_letters,
+    )
 }
 
 SHARES = ("error_rate", "queue_share")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from processors.alerts.windows import Slot, Window, step_of
-from schemas.events import AgentHeartbeat, AlertRule, AlertTask, DeadLetter, PoolStatus, TaskOutcome
+from schemas.events import AgentHeartbeat, AlertRule, AlertTask, DeadLetter, LoadPrediction, PoolStatus, TaskOutcome
 
 LINE = "line"
 POOL = "pool/"
@@ -40,6 +40,7 @@ class Observed:
     def __init__(self, lease_us: int) -> None:
         """`lease_us`: an instance that was not heard of for so long is silent."""
         self.pools: OrderedDict[str, PoolStatus] = OrderedDict()
+        self._predictions: dict[str, LoadPrediction] = {}
         self._lease_us = lease_us
         self._instances: dict[str, Heard] = {}
         self._named: dict[tuple[str, str], set[str]] = {}
@@ -78,6 +79,9 @@ class Observed:
         self.pools.move_to_end(status["pool"])
         if len(self.pools) > POOLS_MAX:
             self.pools.popitem(last=False)
+
+    def prediction(self, event: LoadPrediction) -> None:
+        self._predictions[event["agent_id"]] = event
 
     def heartbeat(self, event: AgentHeartbeat) -> None:
         """What a host no longer names it no longer has, which is no silence; nor is it to leave after saying so."""
@@ -125,6 +129,12 @@ class Observed:
             return list(self.pools.values())
         status = self.pools.get(subject.removeprefix(POOL))
         return [status] if status else []
+
+    def predictions(self, subject: str, now: int) -> list[LoadPrediction]:
+        """The newest of each agent, while they are new enough to be one's opinion still."""
+        agents = {status["agent_id"] for status in self.statuses(subject)}
+        found = [self._predictions[name] for name in sorted(agents & self._predictions.keys())]
+        return [one for one in found if now - one["at"] <= KNOWN_US]
 
     def instances(self, subject: str, now: int) -> tuple[int, int]:
         """How many answer, and how many did lately and do no more."""

@@ -4,17 +4,19 @@ It knows what the topic of outcomes still holds. Where all slots were busy it kn
 is counted later, when he ran.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from processors.forecasting.forecast import forecast
+from processors.forecasting.forecast import Forecast, forecast
 from processors.forecasting.series import BadData, regular
 from processors.scaling.sizing import Expected
 from schemas.events import TaskOutcome
 
 STEP_S = 600
+MINUTE_S = 60
 BACK_S = 7 * 86_400
 LEAST_S = 2 * 86_400
 """Less than two days know no pattern of a day."""
@@ -28,8 +30,8 @@ class History:
     def __init__(self, since_s: int = 0, until_s: int = 2**62) -> None:
         """Takes what ended from `since_s` on and before `until_s`."""
         self._since_s, self._until_s = since_s, until_s
-        self._busy: dict[str, dict[int, float]] = defaultdict(dict)
-        """By agent, and by start of the step: seconds that its tasks took."""
+        self._busy: dict[str, dict[int, array[float]]] = defaultdict(dict)
+        """By agent, and by start of the step: seconds that its tasks took in each minute of it."""
 
     def outcome(self, event: TaskOutcome) -> None:
         """A task counts in every step that it ran in, once it has ended."""
@@ -39,15 +41,20 @@ class History:
         end = event["finished_at"] / 1e6
         begin = max(event["started_at"] / 1e6, end - BACK_S)
         steps = self._busy[event["agent_id"]]
-        for step in range(int(begin) // STEP_S * STEP_S, int(end) + 1, STEP_S):
-            steps[step] = steps.get(step, 0.0) + max(0.0, min(end, step + STEP_S) - max(begin, step))
+        for minute in range(int(begin) // MINUTE_S * MINUTE_S, int(end) + 1, MINUTE_S):
+            step = minute - minute % STEP_S
+            if step not in steps:
+                steps[step] = _no_work()
+            took = max(0.0, min(end, minute + MINUTE_S) - max(begin, minute))
+            steps[step][(minute - step) // MINUTE_S] += took
 
     def add(self, older: "History") -> None:
         """What another one knows of other tasks."""
         for agent_id, steps in older._busy.items():
             mine = self._busy[agent_id]
-            for step, busy in steps.items():
-                mine[step] = mine.get(step, 0.0) + busy
+            for step, minutes in steps.items():
+                before = mine.get(step, _no_work())
+                mine[step] = array("d", (a + b for a, b in zip(before, minutes, strict=True)))
 
     def forget(self, now_s: int) -> None:
         for steps in self._busy.values():
@@ -56,21 +63,34 @@ class History:
 
     def loads(self, agent_ids: Iterable[str]) -> dict[str, dict[int, float]]:
         """Mean slots at work by step; a copy, for somebody who reckons meanwhile."""
-        return {name: {at: busy / STEP_S for at, busy in self._busy[name].items()} for name in agent_ids}
+        return {name: {at: sum(busy) / STEP_S for at, busy in self._busy[name].items()} for name in agent_ids}
+
+    def peaks(self, agent_ids: Iterable[str]) -> dict[str, dict[int, float]]:
+        """Slots at work in the busiest minute of each step."""
+        return {name: {at: max(busy) / MINUTE_S for at, busy in self._busy[name].items()} for name in agent_ids}
+
+
+def _no_work() -> "array[float]":
+    return array("d", bytes(8 * (STEP_S // MINUTE_S)))
+
+
+def ahead(values: Mapping[int, float], now_s: int, steps: int = HORIZON_S // STEP_S + 1) -> Forecast | None:
+    """So many steps, of which the first is under way; null where too little is known to have tried such forecasts on
+    the past."""
+    under_way = now_s - now_s % STEP_S
+    past = sorted((at, value) for at, value in values.items() if at < under_way)
+    if not past or under_way - past[0][0] < LEAST_S:
+        return None
+    times, seen = np.array(past, dtype=np.float64).T
+    try:
+        series = regular(times, seen, step_s=STEP_S, zero_until_s=under_way)
+        found = forecast(series, steps, CONFIDENCE)
+    except BadData:
+        return None
+    return found if found.backtest["ours"].coverage is not None else None
 
 
 def expected(loads: Mapping[int, float], now_s: int) -> Expected | None:
-    """What comes in the next hour; null where too little is known to have tried such forecasts on the past."""
-    under_way = now_s - now_s % STEP_S
-    past = sorted((at, load) for at, load in loads.items() if at < under_way)
-    if not past or under_way - past[0][0] < LEAST_S:
-        return None
-    times, values = np.array(past, dtype=np.float64).T
-    try:
-        series = regular(times, values, step_s=STEP_S, zero_until_s=under_way)
-        found = forecast(series, HORIZON_S // STEP_S + 1, CONFIDENCE)
-    except BadData:
-        return None
-    if found.backtest["ours"].coverage is None:
-        return None
-    return Expected(max(found.value[:SOON_STEPS]), max(found.high))
+    """What comes in the next hour; null where too little is known."""
+    found = ahead(loads, now_s)
+    return Expected(max(found.value[:SOON_STEPS]), max(found.high)) if found else None

@@ -18,7 +18,7 @@ from infra.settings import Settings, as_env
 from processors import placing
 from processors.scaling.history import STEP_S
 from schemas.codec import encode
-from streams import scaling
+from streams import foresight, scaling
 from streams.acting import Wish, scale_out
 from streams.monitor import Monitor
 from tests.support.alerts import alert, outcome
@@ -96,8 +96,8 @@ def test_the_past_of_the_forecast_is_read_from_what_ended(broker: Settings) -> N
     for number in range(3):
         ended = (step_s + 100 + 60 * number) * S
         past = outcome(number, ended, agent_id="scaled-past", started_at=ended - 100 * S)
-        write(broker, scaling.OUTCOMES, "TaskOutcome", past["session_id"], past)
-    history = scaling.Scaling(replace(broker, scaling="off"), now)._read_past()
+        write(broker, foresight.OUTCOMES, "TaskOutcome", past["session_id"], past)
+    history = foresight.Foresight(broker, now)._read_past()
     assert history.loads(["scaled-past"]) == {"scaled-past": {step_s: 0.5}}
 
 

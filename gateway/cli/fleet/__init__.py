@@ -8,6 +8,7 @@ import click
 
 from gateway.alive import lease_us
 from gateway.cli.fleet.forecast import forecast
+from gateway.cli.fleet.predict import predict
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.cli.scaling import decisions
 from gateway.cli.submit import Duration
@@ -235,3 +236,4 @@ def _tell_hosts(rows: list[HostRow], with_zones: bool) -> None:
 
 fleet.add_command(forecast)
 fleet.add_command(decisions)
+fleet.add_command(predict)

@@ -8,6 +8,8 @@ from gateway.units import many, money, short
 
 WAIT_MS_MAX = 30_000.0
 """Normal is a shorter wait on the mean."""
+RESPONSE_MS_MAX = 1_800_000.0
+"""Target of the mean response."""
 REDONE_MAX = 0.10
 """Share of the tasks done again from which on it is worth a sentence."""
 DEARER = 1.5
@@ -27,6 +29,7 @@ def advice(day: Day) -> list[str]:
         *_on_waits(day, total),
         *_on_response(day, total),
         *_on_balance(day),
+        *_on_alarms(day),
         *_on_quality(day, total),
         *_on_letters(day),
         *_on_cost(day, total),
@@ -67,7 +70,12 @@ def _on_waits(day: Day, total: Totals) -> Iterator[str]:
 
 def _on_response(day: Day, total: Totals) -> Iterator[str]:
     mean, usual = total.response_ms_mean, day.week({on: of.response_ms_mean for on, of in day.totals.items()})
-    if mean and usual and mean > DEARER * usual and mean > 1000:
+    if mean is not None and mean > RESPONSE_MS_MAX:
+        yield (
+            f"Answer sooner: a task takes {time_of(mean)} on the mean from handed in to completed (target ≤ 30 min). "
+            "More instances start it sooner; the slowest tasks below tell whether it waits or runs so long."
+        )
+    elif mean and usual and mean > DEARER * usual and mean > 1000:
         yield (
             f"Look at the slowest tasks: one takes {time_of(mean)} on the mean, {mean / usual:.1f} times as long as in "
             f"the week before ({time_of(usual)})."
@@ -90,6 +98,23 @@ def _on_balance(day: Day) -> Iterator[str]:
             f"Do not hang on {host}: it ran {share_of(part)} of all attempts (target ≤ 50%), "
             f"{'and it is the only host' if hosts == 1 else f'of {hosts} hosts'}. One more executor takes its share: "
             "the setting executors, or another machine."
+        )
+
+
+def _on_alarms(day: Day) -> Iterator[str]:
+    found = day.preventive.get(day.day)
+    if found is None:
+        return
+    if found.came_true is not None and found.came_true < 0.8:
+        yield (
+            f"Trust the alarms about the next hour less: {share_of(found.came_true)} of {found.alarms:,} came true "
+            "(target ≥ 80%). A higher `above` in the rule busy-soon leaves those out that are only just alarms."
+        )
+    if found.seen_before is not None and found.seen_before < 0.8:
+        yield (
+            f"Expect loads that nobody foresaw: {share_of(found.seen_before)} of {found.overloads:,} predictions "
+            "before too much load said so (target ≥ 80%). What comes on no day before cannot be known; a lower "
+            "`above` in the rule busy-soon tells more of the rest, and more instances carry them."
         )
 
 

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from gateway.asking import Asker
+from processors.predicting.judging import ALARM, OVER
 
 DAY_MS = 86_400_000
 ROWS = 20
@@ -98,6 +99,25 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Preventive:
+    """Predictions of a load whose hour is over; those made when it was there already are none."""
+
+    alarms: int
+    overloads: int
+    """Hours in which there was too much load, alarm or not."""
+    foreseen: int
+    """With both."""
+
+    @property
+    def came_true(self) -> float | None:
+        return self.foreseen / self.alarms if self.alarms else None
+
+    @property
+    def seen_before(self) -> float | None:
+        return self.foreseen / self.overloads if self.overloads else None
+
+
+@dataclass(frozen=True)
 class Day:
     day: date
     so_far: bool
@@ -114,6 +134,7 @@ class Day:
     reasons: dict[str, list[Reason]] = field(default_factory=dict)
     """Under `redo`, `failure` and `letter`, the most frequent first."""
     recovery_h: dict[date, float] = field(default_factory=dict)
+    preventive: dict[date, Preventive] = field(default_factory=dict)
     newest: date | None = None
     """Where the day has no tasks: the newest one before it that has."""
 
@@ -161,10 +182,14 @@ def read(asker: Asker, day: date, now: datetime) -> Day:
         [Slow(**row) for row in _ask(asker, "slowest", span, rows=SLOWEST)],
         {kind: [Reason(**row) for row in found] for kind, found in _by(reasons, "kind").items()},
         {date.fromisoformat(row["day"]): row["hours"] for row in _ask(asker, "recovery", span)},
+        {
+            date.fromisoformat(row.pop("day")): Preventive(**row)
+            for row in _ask(asker, "preventive", {**span, "alarm": ALARM, "over": OVER})
+        },
     )
 
 
-def _ask(asker: Asker, name: str, span: Mapping[str, int], rows: int = ROWS) -> list[dict[str, Any]]:
+def _ask(asker: Asker, name: str, span: Mapping[str, float], rows: int = ROWS) -> list[dict[str, Any]]:
     sql = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     answer = asker.rows_of(sql, {**span, "rows": rows} if "{rows:" in sql else span)
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

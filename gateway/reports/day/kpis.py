@@ -69,8 +69,13 @@ def _rules(day: Day) -> Iterator[_Rule]:
         lambda hours: duration(hours * 3_600_000_000), day.recovery_h, "no data: nothing was redriven and completed",
     )  # fmt: skip
     yield _Rule(
-        "preventive alerts", "alerts that came true", "≥ 80%", lambda share: share >= 0.8, share_of, {}, "no alerts yet"
-    )
+        "preventive alerts", "alarms about the next hour's load that came true", "≥ 80%", lambda share: share >= 0.8,
+        share_of, {on: of.came_true for on, of in day.preventive.items()}, "no data: no alarm was judged",
+    )  # fmt: skip
+    yield _Rule(
+        "overloads foreseen", "hours with too much load that had such an alarm", "≥ 80%", lambda share: share >= 0.8,
+        share_of, {on: of.seen_before for on, of in day.preventive.items()}, "no data: no load was too much",
+    )  # fmt: skip
 
 
 def _kpi(day: Day, rule: _Rule) -> Kpi:

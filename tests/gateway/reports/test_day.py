@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.asking import Asker
 from gateway.cli import headway
 from gateway.reports.day.advice import advice
-from gateway.reports.day.figures import Busy, Day, Group, Reason, Totals, read
+from gateway.reports.day.figures import Busy, Day, Group, Preventive, Reason, Totals, read
 from gateway.reports.day.kpis import kpis, most, spread
 from gateway.reports.day.report import as_html, as_json, as_markdown, as_text
 from infra import warehouse
@@ -49,6 +49,7 @@ def filled(tmp_path_factory):
         for back in range(8):
             fill(settings, DAY - timedelta(days=back), 2110, failed=40 if back == 0 else 10)
         redriven(settings)
+        predicted(settings)
         yield settings, asker
 
 
@@ -57,6 +58,24 @@ def redriven(settings) -> None:
     with warehouse.client(settings) as client:
         for statement in REDRIVEN.replace("{day}", DAY.isoformat()).split(";\n"):
             client.command(statement, parameters={"reason": f"the model was away {HOSTILE}"})
+
+
+def predicted(settings) -> None:
+    """Eight hours with an alarm or too much load; one more that nobody saw the end of, and one that was late. Each
+    judgement is told twice, as after a crash."""
+    alarms = [(90, 95)] * 5 + [(86, 70), (60, 88), (84, 81), (90, "NULL")]
+    rows = [(expected, reached, 50) for expected, reached in alarms] + [(95, 99, 85)]
+    values = [
+        f"('load.predictions', {2 * n + again}, '{DAY} 10:00:00', 'coder/{n}', 'coder', {load}, {expected}, 0, 100, "
+        f"{reached})"
+        for n, (expected, reached, load) in enumerate(rows)
+        for again in (0, 1)
+    ]
+    with warehouse.client(settings) as client:
+        client.command(
+            "INSERT INTO load_judgement (_topic, _offset, _at, event_id, agent_id, load, expected, low, high, reached) "
+            f"VALUES {', '.join(values)}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +128,22 @@ def test_the_figures_are_those_of_the_prepared_questions(filled, day) -> None:
         assert found[kpi] == pytest.approx(figure * unit, rel=1e-5)
 
 
+def test_the_accuracy_of_predictions_is_that_of_the_prepared_question(filled, day) -> None:
+    sql, lately = questions()["preventive_alerts"].sql, "_at > now() - toIntervalHour({hours:UInt32})"
+    assert lately in sql
+    answer = filled[1].rows_of(sql.replace(lately, f"toDate(_at) = '{DAY}'"), {"alarm": 85, "over": 80})
+    came_true, foreseen, alarms, overloads, judged, held = answer.rows[0]
+    assert (alarms, overloads, judged, held) == (6, 7, 8, 1)
+    found = {kpi.name: kpi.figure for kpi in kpis(day)}
+    assert (found["preventive alerts"], found["overloads foreseen"]) == (came_true, foreseen)
+
+
+def test_a_day_without_predictions_has_no_figure_for_them() -> None:
+    found = {kpi.name: (kpi.figure, kpi.met, kpi.written) for kpi in kpis(made(totals()))}
+    assert found["preventive alerts"] == (None, None, "no data: no alarm was judged")
+    assert found["overloads foreseen"] == (None, None, "no data: no load was too much")
+
+
 def test_targets_are_judged_and_what_has_no_data_says_so(day) -> None:
     found = {kpi.name: (kpi.met, kpi.written) for kpi in kpis(day)}
     assert found["completion"][0] is False
@@ -116,7 +151,8 @@ def test_targets_are_judged_and_what_has_no_data_says_so(day) -> None:
     assert found["single-point share"] == (False, "70.0%")
     assert found["response"][0] is True
     assert found["recovery"] == (True, "2 h 00 min")
-    assert found["preventive alerts"] == (None, "no alerts yet")
+    assert found["preventive alerts"] == (True, "83.3%")
+    assert found["overloads foreseen"] == (False, "71.4%")
 
 
 def test_days_before_are_told_beside(day) -> None:
@@ -140,7 +176,7 @@ def test_today_so_far_takes_the_days_before_up_to_the_same_time(filled) -> None:
 def test_every_form_opens_with_the_same_conclusion(day, form) -> None:
     conclusion = json.loads(as_json(day))["conclusion"]
     assert re.search(
-        r"^[34] of 6 targets missed: completion .*errors \(.*target < 2%\).*single-point share \(70.0%", conclusion
+        r"^[45] of 8 targets missed: completion .*errors \(.*target < 2%\).*single-point share \(70.0%", conclusion
     )
     said = FORMS[form](day)
     if form == "html":
@@ -278,6 +314,9 @@ def test_a_good_day_asks_for_nothing() -> None:
             {"busy": {DAY: [Busy("a", "a-0", "h", 30, 1000)]}},
             "Do not hang on h: it ran 100.0% of all attempts (target ≤ 50%), and it is the only host.",
         ),
+        (totals(response_ms_mean=2_400_000.0), {}, "a task takes 40 min 00 s on the mean from handed in to completed"),
+        (totals(), {"preventive": {DAY: Preventive(10, 6, 6)}}, "60.0% of 10 came true (target ≥ 80%)"),
+        (totals(), {"preventive": {DAY: Preventive(6, 10, 6)}}, "60.0% of 10 predictions before too much load said so"),
         (totals(redone=200), {"reasons": {"redo": [Reason("a", "too short", 7)]}}, "20.0% of the tasks were done"),
         (totals(), {"reasons": {"letter": [Reason("router", "no Avro", 3)]}}, "Look at the dead letters: 3 came"),
         (totals(), {"recovery_h": {DAY: 5.0}}, "dead-lettered tasks took 5 h 00 min on the mean"),
