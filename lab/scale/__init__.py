@@ -1,0 +1,1 @@
+"""The scale model: the line's own decisions in virtual time, with fleets larger and days longer than a machine has."""

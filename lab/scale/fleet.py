@@ -1,0 +1,59 @@
+"""A fleet of a size, and one scenario on it."""
+
+from dataclasses import replace
+from typing import Any
+
+from lab.scale.line import Line, Setup
+from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
+from lab.scale.report import figures
+from lab.scale.scenario import AGENTS, Scenario
+from processors.dispatch import Limits
+from processors.scaling import autoscaler
+
+ZONES = ("a", "b")
+INSTANCES_A_HOST = 50
+HOSTS_MIN = 10
+"""So that a tenth of a small fleet is a host that can die."""
+FLEET_MIN, FLEET_MAX = 50, 250
+"""Bounds of the autoscaler for 200 instances; in proportion for others."""
+SLOTS = 5
+
+
+def setup(scenario: Scenario, agents: int, seed: int, balancer: str | None, scaling: bool) -> Setup:
+    """The line's own settings, but for what has to go with the size of the fleet: queues, hosts, partitions, bounds."""
+    times = agents / AGENTS
+    hosts = max(HOSTS_MIN, agents // INSTANCES_A_HOST)
+    usual = Limits(slots=SLOTS)
+    limits = replace(
+        usual,
+        partitions=hosts,
+        queue_max=max(100, round(usual.queue_max * times)),
+        queue_bytes_max=round(usual.queue_bytes_max * max(1.0, times)),
+        balancer=balancer or usual.balancer,
+    )
+    most = max(agents, round(FLEET_MAX * times))
+    bounds = autoscaler.Limits(SLOTS, 1, most, round(FLEET_MIN * times), most, 300 * SECOND, 600 * SECOND)
+    return Setup(
+        MIX,
+        divided(agents, MIX),
+        ZONES,
+        hosts,
+        limits,
+        bounds if scaling else None,
+        scenario.injections,
+        scenario.failures,
+        seed,
+    )
+
+
+def simulate(
+    scenario: Scenario, agents: int, seed: int = 0, balancer: str | None = None, *, scaling: bool = True
+) -> dict[str, Any]:
+    """The figures of one run; the same for the same arguments."""
+    made = setup(scenario, agents, seed, balancer, scaling)
+    line = Line(made)
+    phases = [Phase(phase.minutes, phase.per_minute * agents / AGENTS) for phase in scenario.phases]
+    tally = line.run(arrivals(phases, made.mix, line.tally.begin, seed), scenario.minutes)
+    found = figures(tally, scenario, agents=agents, slots=made.limits.slots, left=line.left())
+    about = {"scenario": scenario.name, "agents": agents, "seed": seed, "balancer": made.limits.balancer}
+    return {**about, "scaling": scaling, "simulated_minutes": float(scenario.minutes), **found}

@@ -1,0 +1,212 @@
+"""Scenarios as YAML files: what comes, what is broken meanwhile, and what has to hold. Whatever is not understood is an
+error that names file and line.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from infra.front_matter import BadFile, is_share, is_text
+from lab.scale.mix import Phase
+
+FOLDER = Path(__file__).parent / "scenarios"
+AGENTS = 200
+"""Instances for which a scenario tells its rates; a fleet of another size gets them in proportion."""
+
+FIGURES = {
+    "throughput_per_minute": "tasks completed a minute; for 200 instances, as the rates are",
+    "completed_of_offered": "share of all tasks that were completed",
+    "completed_of_accepted": "share of the accepted tasks that were completed",
+    "errors": "share of the accepted tasks that failed or were dead-lettered",
+    "refused": "share of all tasks that were refused",
+    "wait_p50_s": "from handed in to started",
+    "wait_p99_s": "the same",
+    "wait_p99_urgent_s": "the same, of the urgent ones",
+    "utilisation": "share of the slots' time that was work",
+    "spread": "busiest less idlest of equal instances, as a share of their mean; of the worst agent",
+    "recovery_max_s": "from the death of a host until its work runs elsewhere",
+    "lost": "accepted tasks without an outcome",
+    "doubled": "outcomes beyond the first of a task",
+    "left": "tasks and slots that the dispatcher still holds at the end",
+}
+"""What a target may be about."""
+
+
+class Target(NamedTuple):
+    figure: str
+    at_least: float | None
+    at_most: float | None
+
+    def holds(self, value: float | None) -> bool:
+        if value is None:
+            return False
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    def __str__(self) -> str:
+        bounds = [
+            f"{sign} {bound:g}" for sign, bound in (("≥", self.at_least), ("≤", self.at_most)) if bound is not None
+        ]
+        return f"{self.figure} {' and '.join(bounds)}"
+
+
+class Injection(NamedTuple):
+    """Something that is broken, at a time and again at an interval."""
+
+    kind: str
+    first_minutes: float
+    every_minutes: float | None
+    away_s: float
+    """So long what was hurt stays hurt."""
+    percent: float
+    delay_ms: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    about: str
+    phases: tuple[Phase, ...]
+    failures: float
+    """Share of attempts that fail."""
+    injections: tuple[Injection, ...]
+    targets: tuple[Target, ...]
+
+    @property
+    def minutes(self) -> float:
+        return sum(phase.minutes for phase in self.phases)
+
+    def cut(self, minutes: float | None) -> "Scenario":
+        """Its first so many minutes."""
+        if minutes is None:
+            return self
+        left, phases = minutes, []
+        for phase in self.phases:
+            if left > 0:
+                phases.append(Phase(min(left, phase.minutes), phase.per_minute))
+            left -= phase.minutes
+        return Scenario(self.name, self.about, tuple(phases), self.failures, self.injections, self.targets)
+
+
+class _Key(NamedTuple):
+    fits: Callable[[Any], bool]
+    accepted: str
+    needed: bool = False
+
+
+def _is_above(value: Any) -> bool:
+    return type(value) in (int, float) and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0
+
+
+_POSITIVE, _NUMBER = "a number above 0", "a number, 0 or more"
+_TOP = {
+    "about": _Key(is_text, "a sentence", needed=True),
+    "load": _Key(
+        lambda value: isinstance(value, list) and bool(value), "a list of minutes and per_minute", needed=True
+    ),
+    "repeat": _Key(lambda value: type(value) is int and value > 0, "a whole number, 1 or more"),
+    "failures": _Key(is_share, "a share from 0 to 1"),
+    "injections": _Key(lambda value: isinstance(value, list), "a list"),
+    "targets": _Key(lambda value: isinstance(value, dict) and bool(value), "figures with their bounds", needed=True),
+}
+_PHASE = {
+    "minutes": _Key(_is_above, _POSITIVE, needed=True),
+    "per_minute": _Key(_is_number, _NUMBER, needed=True),
+}
+_TIMES = {"at_minutes": _Key(_is_above, _POSITIVE), "every_minutes": _Key(_is_above, _POSITIVE)}
+_AWAY = {"away_s": _Key(_is_above, _POSITIVE, needed=True)}
+_INJECTIONS: Mapping[str, Mapping[str, _Key]] = {
+    "kill": {**_TIMES, **_AWAY, "percent": _Key(lambda v: _is_above(v) and v <= 100, "0 to 100", needed=True)},
+    "delay": {**_TIMES, **_AWAY, "delay_ms": _Key(_is_above, _POSITIVE, needed=True)},
+    "failover": {**_TIMES, **_AWAY},
+}
+_KIND = _Key(lambda value: value in _INJECTIONS, ", ".join(_INJECTIONS), needed=True)
+_BOUNDS = {"at_least": _Key(_is_number, _NUMBER), "at_most": _Key(_is_number, _NUMBER)}
+
+
+def load(path: Path) -> Scenario:
+    """The scenario in one file. Raises BadFile."""
+    try:
+        return parse(path.stem, path.read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise BadFile(f"cannot be read ({error.strerror})", where=path) from None
+    except UnicodeDecodeError as error:
+        raise BadFile(f"not UTF-8 text ({error.reason} at byte {error.start})", where=path) from None
+
+
+def parse(name: str, text: str, where: object = None) -> Scenario:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadFile(f"no YAML: {error.problem}", line, where) from None
+    except yaml.YAMLError as error:
+        raise BadFile(f"no YAML: {error}", 1, where) from None
+    reader = _Reader(loader, where)
+    values, nodes = reader.fields(root, _TOP, "a scenario")
+    phases = tuple(Phase(**reader.fields(node, _PHASE, "a part of the load")[0]) for node in nodes["load"].value)
+    return Scenario(
+        name,
+        values["about"].strip(),
+        phases * values.get("repeat", 1),
+        values.get("failures", 0.0),
+        tuple(reader.injection(node) for node in nodes["injections"].value) if "injections" in nodes else (),
+        tuple(reader.target(key, node) for key, node in nodes["targets"].value),
+    )
+
+
+class _Reader:
+    def __init__(self, loader: yaml.SafeLoader, where: object) -> None:
+        self._loader, self._where = loader, where
+
+    def fields(self, node: Any, keys: Mapping[str, _Key], what: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values and nodes by name."""
+        accepted = f"{what} has: {', '.join(keys)}"
+        if not isinstance(node, yaml.MappingNode):
+            raise self._bad(f"{accepted}, each as `name: value`", node)
+        values: dict[str, Any] = {}
+        nodes: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            name = str(key_node.value)
+            if name not in keys:
+                raise self._bad(f"unknown key `{name}`; {accepted}", key_node)
+            if name in values:
+                raise self._bad(f"`{name}` is there twice", key_node)
+            value = self._loader.construct_object(value_node, deep=True)
+            if not keys[name].fits(value):
+                raise self._bad(f"`{name}` is {value!r}; accepted: {keys[name].accepted}", value_node)
+            values[name], nodes[name] = value, value_node
+        missing = [name for name, key in keys.items() if key.needed and name not in values]
+        if missing:
+            raise self._bad(f"`{missing[0]}` is missing; {accepted}", node)
+        return values, nodes
+
+    def injection(self, node: Any) -> Injection:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        kind = next((str(value.value) for key, value in pairs if key.value == "kind"), "")
+        keys = {"kind": _KIND, **_INJECTIONS.get(kind, {})}
+        values, _ = self.fields(node, keys, f"an injection `{kind}`" if kind in _INJECTIONS else "an injection")
+        first = values.get("at_minutes", values.get("every_minutes"))
+        if first is None:
+            raise self._bad("an injection needs `at_minutes`, `every_minutes` or both", node)
+        more = values.get("percent", 0.0), values.get("delay_ms", 0.0)
+        return Injection(kind, first, values.get("every_minutes"), values["away_s"], *more)
+
+    def target(self, key: Any, node: Any) -> Target:
+        name = str(key.value)
+        if name not in FIGURES:
+            raise self._bad(f"no target is called `{name}`; there are: {', '.join(FIGURES)}", key)
+        values, _ = self.fields(node, _BOUNDS, f"the target `{name}`")
+        if not values:
+            raise self._bad(f"the target `{name}` needs at_least, at_most or both", node)
+        return Target(name, values.get("at_least"), values.get("at_most"))
+
+    def _bad(self, said: str, node: Any) -> BadFile:
+        return BadFile(said, node.start_mark.line + 1 if node is not None else 1, self._where)
