@@ -114,8 +114,8 @@ class Dispatcher:
         """After a pause of our own: until then nobody is held failed, for nobody could be heard."""
         self._silent: dict[tuple[str, str], list[str]] = {}
         """By pool and instance: tasks that were just taken from one whose host says nothing."""
-        self._ready: set[str] = set()
-        """Pools where something changed since the last dispatch."""
+        self._ready: dict[str, None] = {}
+        """Pools where something changed since the last dispatch, in that order: a replay sends the same."""
         self._stale: dict[tuple[str, str], set[tuple[str, str, int]]] = {}
         """By pool and host: instances with attempts that its last heartbeat listed and that are no longer in hand."""
         self._sends: list[Send] = []
@@ -179,7 +179,7 @@ class Dispatcher:
                 else:
                     stale.add((report["instance_id"], run["task_id"], run["attempt"]))
         self._stop_stale(pool, event["host_id"], stale, now)
-        self._ready.add(pool.name)
+        self._ready[pool.name] = None
 
     def command(self, event: TaskCommand, now: int) -> None:
         """Somebody cancels a task. Every partition hears it; one that does not know the task remembers it a while."""
@@ -550,7 +550,7 @@ class Dispatcher:
     ) -> None:
         """Writes down what happened to an instance, or without one to all of a pool, for those who ask later."""
         pool.changed = True
-        self._ready.add(pool.name)
+        self._ready[pool.name] = None
         subject = pool.name if instance is None else instance.instance_id
         if tasks is None:
             tasks = () if instance is None else instance.running
@@ -583,7 +583,7 @@ class Dispatcher:
 
     def _touch(self, pool: Pool) -> None:
         pool.changed = True
-        self._ready.add(pool.name)
+        self._ready[pool.name] = None
 
     def _enter(self, task: Task, phase: Any, now: int) -> None:
         task.phase = phase

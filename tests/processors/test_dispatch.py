@@ -425,3 +425,15 @@ def test_what_is_given_up_is_stopped_also_where_its_instance_no_longer_is():
         world.do("heartbeat", heartbeat(world.now, [run], instances=0, host_id="host-0"))
         world.do("heartbeat", heartbeat(world.now, host_id="host-1"))
     assert [value["task_id"] for value in world.of("tasks.assigned", "a") if value["kind"] == "cancel"] == ["a", "a"]
+
+
+def test_pools_get_their_turn_in_the_order_in_which_something_came_for_them():
+    world = World()
+    pools = [f"agent-{i * 7 % 20}" for i in range(20)]
+    for pool in pools:
+        world.dispatcher.heartbeat(heartbeat(world.now, pool=pool), world.now)
+    world.dispatcher.take(world.now)
+    for pool in pools:
+        world.dispatcher.decision(decision(submission(f"task of {pool}"), pool), world.now)
+    sends, _ = world.dispatcher.take(world.now)
+    assert [send.value["pool"] for send in sends if send.topic == "tasks.assigned"] == pools
