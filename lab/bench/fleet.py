@@ -24,7 +24,7 @@ from schemas.examples import examples
 
 AGENT = AGENTS[0]
 SKILL, SKILL_S = "code_generation", 45.0
-_INSTANCES = 100
+_INSTANCES = 120
 _LIMIT_S = 90.0
 SIZES = (10, 100, 1_000, 10_000)
 SECOND = 1_000_000
