@@ -162,7 +162,9 @@ class Dispatcher:
         """A host is alive: its instances can take work, and what it has in hand keeps its lease, wherever the instances
         are by now."""
         if now - event["at"] > self.limits.lease_us:
-            return  # read late: it says nothing about now
+            if (late := self.pools.get(event["pool"])) is not None:
+                late.heard_late_at = now
+            return  # it says nothing about now, but that we are behind
         pool = self._pool(event["pool"], event["agent_id"])
         for instance in pool.hear(event):
             self._tell(pool, instance, "well", "its host is heard again", now)
@@ -246,8 +248,7 @@ class Dispatcher:
             for pool in self.pools.values():
                 for instance, change in pool.wake(now, self.limits.lease_us):
                     self._tell(pool, instance, change, instance.health.reason, now)
-            for pool in list(self.pools.values()):
-                self._look_for_failure(pool, now)
+            self._redistribute([pool for pool in self.pools.values() if self._has_failed(pool, now)], now)
             for pool in self.pools.values():
                 # After a restart a pool is not called empty before its hosts had time to speak.
                 known = now > self._silent_until or any(i.seen_at for i in pool.instances.values())
@@ -485,25 +486,36 @@ class Dispatcher:
     def _is_failed(self, silent_since: int | None, now: int) -> bool:
         return silent_since is not None and now - silent_since >= self.limits.primary_after_us
 
-    def _look_for_failure(self, pool: Pool, now: int) -> None:
-        """When all instances of an agent are silent for too long, its tasks of high priority go to the primary."""
-        if now < self._away_until or not self._is_failed(pool.silent_since(now, self.limits.lease_us), now):
-            return
-        why = f"no instance of {pool.agent_id} was heard for {self.limits.primary_after_us / 1e6:g} s"
+    def _has_failed(self, pool: Pool, now: int) -> bool:
+        """Whether all instances of an agent are silent for too long. One whose heartbeats are read late speaks."""
+        if now < max(self._away_until, pool.heard_late_at + self.limits.lease_us):
+            return False
+        if not self._is_failed(pool.silent_since(now, self.limits.lease_us), now):
+            return False
         if not pool.failed:
             pool.failed = True
-            self._tell(pool, None, "silent", why, now)
-        if not pool.waiting:
-            return
-        waiting = [t for t in self.tasks.values() if t.pool == pool.name and t.phase in _WAITING and may_move(t)]
-        primary = self._primary_of(pool.agent_id) if waiting else None
-        if primary is None or self._is_silent_here(primary.agent_id, now):
-            return
-        moving = first_to_move(waiting, primary.room)
-        for task in moving:
-            self._move(task, primary, f"{why}, and its priority is {task.priority}", now)
-        detail = f"{why}: tasks of priority 1 to {HIGH_PRIORITY} go to {primary.agent_id}, {pool.waiting} others wait"
-        self._tell(pool, None, "redistributed", detail, now, [task.task_id for task in moving])
+            self._tell(pool, None, "silent", self._why_failed(pool), now)
+        return True
+
+    def _why_failed(self, pool: Pool) -> str:
+        return f"no instance of {pool.agent_id} was heard for {self.limits.primary_after_us / 1e6:g} s"
+
+    def _redistribute(self, failed: list[Pool], now: int) -> None:
+        """Of agents that have failed, tasks of high priority go to the primary."""
+        waiting: dict[str, list[Task]] = {pool.name: [] for pool in failed if pool.waiting}
+        for task in self.tasks.values() if waiting else ():
+            if task.pool in waiting and task.phase in _WAITING and may_move(task):
+                waiting[task.pool].append(task)
+        for name, tasks in waiting.items():
+            pool = self.pools[name]
+            primary = self._primary_of(pool.agent_id) if tasks else None
+            if primary is None or self._is_silent_here(primary.agent_id, now):
+                continue
+            why, moving = self._why_failed(pool), first_to_move(tasks, primary.room)
+            for task in moving:
+                self._move(task, primary, f"{why}, and its priority is {task.priority}", now)
+            who = f"tasks of priority 1 to {HIGH_PRIORITY} go to {primary.agent_id}, {pool.waiting} others wait"
+            self._tell(pool, None, "redistributed", f"{why}: {who}", now, [task.task_id for task in moving])
 
     def _is_silent_here(self, name: str, now: int) -> bool:
         """What is told of a pool may be a second old; of our own we know it."""
@@ -516,7 +528,7 @@ class Dispatcher:
         del self.tasks[task.task_id]
         failed = task.agent_id or ""
         task.moved_from, task.pool, task.agent_id = task.pool, primary.agent_id, primary.agent_id
-        task.model = primary.model or task.model
+        task.model = primary.model_for(task)
         task.instance_id = None
         task.decided = None  # what was expected of the agent that failed teaches nothing about this one
         event = messages.move(task, failed, reason, now)

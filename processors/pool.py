@@ -40,8 +40,8 @@ class Pool:
         """Whether all its instances were silent for so long that the agent counts as failed."""
         self._silent_before: int | None = None
         """When a dispatcher was started that knows of instances here, until it hears one."""
-        self._emptied_at = 0
-        """When a host that had instances here last said that it has none: who fell silent before is not missed."""
+        self.heard_late_at = 0
+        """When a heartbeat was last read that was too old to tell of now."""
         self._of_host: dict[str, set[str]] = {}
         """By host: the instances that its last heartbeat named as its own."""
 
@@ -76,8 +76,6 @@ class Pool:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
                 self._peers.forget(self.instances[gone].health)
-        if self._of_host.get(host_id) and not named:
-            self._emptied_at = max(self._emptied_at, event["at"])
         self._of_host[host_id] = named
         return back
 
@@ -88,11 +86,11 @@ class Pool:
             self._silent_before = now
 
     def silent_since(self, now: int, lease_us: int) -> int | None:
-        """Since when none of the instances that should be there was heard. None: one is alive, or there should be none,
-        for hosts were emptied, or said that they leave."""
+        """Since when none of the instances that should be there was heard. None: one is alive, or all have gone in
+        order, for their host names them no more or said that it leaves."""
         if self.alive(now, lease_us):
             return None
-        if any(i.seen_at > self._emptied_at and not i.draining for i in self.instances.values()):
+        if any(i.seen_at and not i.draining for i in self.instances.values()):
             return max(i.seen_at for i in self.instances.values())
         return self._silent_before
 

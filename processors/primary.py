@@ -4,11 +4,12 @@ It is the fallback of the registry that has live instances which take work; of s
 first. Without one everything waits where it is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from processors.placing import total, wanted
 from processors.task import Task
-from schemas.events import AgentDefinition, PoolStatus
+from schemas.events import AgentDefinition, AgentDesired, PoolStatus
 
 HIGH_PRIORITY = 2
 """Tasks of this priority and before are of high priority."""
@@ -22,13 +23,29 @@ class Primary(NamedTuple):
     """The one that its file names."""
     room: int
     """Tasks that its queue takes, as it was last told."""
+    model_left: str | None = None
+    """The one that the file of the agent that failed names: it was that agent's alone."""
+
+    def model_for(self, task: Task) -> str | None:
+        """Whatever else had named a model goes with the task."""
+        return self.model or (None if task.model == self.model_left else task.model)
 
 
 PrimaryOf = Callable[[str], Primary | None]
 """Who takes over from this agent; null: nobody can now."""
 
 
-def primary_of(agents: Mapping[str, AgentDefinition], pools: Mapping[str, PoolStatus], failed: str) -> Primary | None:
+def primary_of(
+    agents: Mapping[str, AgentDefinition],
+    pools: Mapping[str, PoolStatus],
+    failed: str,
+    wishes: Mapping[str, AgentDesired] | None = None,
+    zones: Sequence[str] = ("",),
+) -> Primary | None:
+    """Nobody takes over from an agent that was taken out, or that is to have no instances: it has not failed."""
+    left = agents.get(failed)
+    if left is None or not _is_wanted(left, (wishes or {}).get(failed), zones):
+        return None
     able = []
     for agent in agents.values():
         status = pools.get(agent["agent_id"])
@@ -38,7 +55,11 @@ def primary_of(agents: Mapping[str, AgentDefinition], pools: Mapping[str, PoolSt
     if not able:
         return None
     full, _, agent_id, model, room = min(able, key=lambda one: one[:3])
-    return None if full else Primary(agent_id, model, room)
+    return None if full else Primary(agent_id, model, room, left["model"])
+
+
+def _is_wanted(agent: AgentDefinition, wish: AgentDesired | None, zones: Sequence[str]) -> bool:
+    return not agent["removed"] and (agent["runner"] == "external" or total(wanted(agent, wish, zones)) > 0)
 
 
 def may_move(task: Task) -> bool:
@@ -52,7 +73,7 @@ def first_to_move(tasks: Iterable[Task], room: int) -> list[Task]:
     moving: list[Task] = []
     left = _MOVES_BYTES_MAX
     for task in sorted(tasks, key=lambda task: (task.priority, task.queued_at, task.task_id)):
-        left -= len(task.raw) + sum(len(step["output"]) for step in task.steps)
+        left -= len(task.raw) + sum(len(step["output"].encode()) for step in task.steps)
         if moving and (left < 0 or len(moving) >= min(room, _MOVES_MAX)):
             break
         moving.append(task)

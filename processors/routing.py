@@ -199,10 +199,14 @@ class Index:
         priority whose agents have all failed goes to the primary's queue, as what waited for them does (primary.py).
         """
         others = self.fallbacks & ~reading.matching
-        high = reading.task["priority"] <= HIGH_PRIORITY
-        fallbacks = ranked(reading, np.flatnonzero(self._living(others) if high else others))
         gone = len(matches) > 0 and bool(self.standing.gone[matches[0]])
-        takes = self.standing.takes if high and gone else reading.room
+        takes = reading.room
+        if reading.task["priority"] <= HIGH_PRIORITY:
+            others = self._living(others)
+            if gone:
+                takes = self.standing.takes
+                others = others & takes if (others & takes).any() else others
+        fallbacks = ranked(reading, np.flatnonzero(others))
         if len(matches) and not (len(fallbacks) and takes[fallbacks[0]]):
             return self._ruling(reading, matches)
         if not len(fallbacks):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.per_task import PerTask
-from infra.registry import AGENTS, POOLS, Registry
+from infra.registry import AGENTS, DESIRED, POOLS, Registry
 from infra.settings import Settings
 from processors.dispatch import Dispatcher, Limits
 from processors.primary import Primary, primary_of
@@ -85,10 +85,10 @@ def limits_of(settings: Settings) -> Limits:
 
 def main(settings: Settings, index: int) -> None:
     limits, by_task = limits_of(settings), PerTask(settings, limits_of).of
-    registry = Registry(settings, (AGENTS, POOLS))
+    registry = Registry(settings, (AGENTS, POOLS, DESIRED))
 
     def primary(failed: str) -> Primary | None:
-        return primary_of(registry.agents, registry.pools, failed)
+        return primary_of(registry.agents, registry.pools, failed, registry.desired, settings.zone_names)
 
     def desk(partition: int) -> DispatchDesk:
         return DispatchDesk(Dispatcher(limits, by_task, partition, primary), Figures(partition))

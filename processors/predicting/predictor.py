@@ -103,6 +103,8 @@ class Predictor:
 
     def _is_due(self, prediction: LoadPrediction) -> bool:
         says, before = told(prediction), self._told.get(prediction["agent_id"], _Told(0, False, False))
+        if before.is_alarm and prediction["expected"] is None and not self._outlooks_at:
+            return False  # what was told before a restart stands until there is a forecast again
         if says[1:] != before[1:]:
             return True
         if prediction["expected"] is None and not says.is_over_limit:

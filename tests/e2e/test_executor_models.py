@@ -57,6 +57,7 @@ def test_a_model_answers(with_model: Settings, dispatch: Dispatch, api: Messages
     assert done["kind"] == "completed" and done["cost_usd_micros"] == 0  # told with the step already
 
     def streamed() -> str:
+        dispatch.hear()
         return "".join(p["message"] for p in dispatch.progress("asks-1") if p["kind"] == "text")
 
     until(lambda: streamed() == done["output"], 10, "all that was streamed has come")

@@ -59,12 +59,23 @@ def pid_of(settings: Settings, name: str) -> int:
     return until(find, 60, f"{name} ready")
 
 
+def kill(settings: Settings, name: str) -> None:
+    def kills() -> bool:
+        try:
+            os.kill(pid_of(settings, name), signal.SIGKILL)
+        except ProcessLookupError:
+            return False  # it has just ended by itself, which its state does not say yet
+        return True
+
+    until(kills, 60, f"{name} killed")
+
+
 def test_every_record_is_one_row_whoever_is_killed(stored_line, tasks):
     chance = random.Random(7)
     ids = []
     for victim in ("sink-0", "warehouse", "sink-1", "warehouse", "sink-0"):
         ids += [tasks.submit(f"{victim}-{len(ids)}-{i}", text=f"Say hello {i}") for i in range(30)]
-        os.kill(pid_of(stored_line, victim), signal.SIGKILL)
+        kill(stored_line, victim)
         if chance.random() < 0.5:
             tasks.producer.produce("tasks.submitted", b"\x00no event", tasks.prefix)
             tasks.producer.flush(5)

@@ -229,6 +229,39 @@ def test_the_primarys_own_model_answers_where_its_file_names_one() -> None:
     assert decode_as("DispatchRecord", moves(world)[0]["record"])["model"] == "large"
 
 
+def test_the_model_of_the_failed_agents_file_stays_behind_and_what_the_skill_named_goes_along() -> None:
+    for chosen, goes_along in (("of-the-file", None), ("of-the-skill", "of-the-skill")):
+        world = world_whose_writer_dies(primary=Primary("generalist", None, 5, "of-the-file"))
+        world.do("decision", decision(submission("a", priority=1), model=chosen))
+        pass_time(world, 32)
+        assert decode_as("DispatchRecord", moves(world)[0]["record"])["model"] == goes_along
+
+
+def test_a_dispatcher_that_reads_heartbeats_late_holds_nobody_failed() -> None:
+    """A new owner, far behind: the hosts live and speak."""
+    world = world_whose_writer_dies()
+    world.crash()
+    submit(world, "a")
+    for _ in range(60):
+        world.wait(1)
+        world.do("heartbeat", heartbeat(world.now - 60 * SECOND))
+    assert moves(world) == [] and told(world) == []
+    pass_time(world, 11)
+    assert len(moves(world)) == 1, "nothing is heard any more, late or not"
+
+
+def test_an_agent_fails_also_when_another_of_its_hosts_was_emptied_after_its_last_word() -> None:
+    world = a_world()
+    both = heartbeat(world.now, instances=2)
+    world.do("heartbeat", both | {"instances": both["instances"][:1]})
+    world.do("heartbeat", both | {"instances": both["instances"][1:], "host_id": "host-1"})
+    world.wait(1)
+    world.do("heartbeat", heartbeat(world.now, instances=0) | {"host_id": "host-1"})
+    submit(world, "a")
+    pass_time(world, 35)
+    assert [move["task_id"] for move in moves(world)] == ["a"]
+
+
 AGENTS = registry(
     agent("writer"),
     agent("spare", fallback=True),
@@ -245,3 +278,18 @@ def test_the_primary_is_a_live_fallback_with_room_and_the_role_decides_between_t
     )
     assert primary_of(AGENTS, states | {"first": pool("first", waiting=1000)}, "writer") == Primary("spare", None, 1000)
     assert primary_of(AGENTS, {}, "writer") is None
+
+
+def test_nobody_takes_over_from_an_agent_that_is_to_have_no_instances_or_is_no_more() -> None:
+    states = {name: pool(name) for name in AGENTS}
+    assert primary_of(AGENTS, states, "gone") is None
+    assert primary_of(AGENTS | registry(agent("writer", instances=0)), states, "writer") is None
+    none = {"writer": wish(0)}
+    assert primary_of(AGENTS, states, "writer", none) is None
+    assert primary_of(AGENTS, states, "writer", {"writer": wish(2)}) is not None
+    outside = AGENTS | registry(agent("writer", instances=0, runner="external"))
+    assert primary_of(outside, states, "writer", none) is not None, "nobody else starts its instances"
+
+
+def wish(instances: int) -> Any:
+    return {"agent_id": "writer", "zones": [{"zone": "", "instances": instances}]}

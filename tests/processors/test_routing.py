@@ -304,6 +304,12 @@ def test_a_task_of_high_priority_that_only_a_full_fallback_could_take_waits_for_
     assert route("Review this", ALL, pools, priority=1).agent_id == "reviewer"
 
 
+def test_of_two_fallbacks_an_urgent_task_goes_to_the_one_whose_queue_takes_it():
+    pools = {"reviewer": pool("reviewer", **DEAD), "other": pool("other", waiting=1000), "spare": pool("spare", **BUSY)}
+    choice = route("Review this", [*ALL, agent("spare", fallback=True)], pools, priority=1)
+    assert choice.agent_id == "spare"
+
+
 def test_a_hard_task_needs_more_room_than_an_easy_one():
     hard = "Review the architecture and concurrency of this distributed test code, research its history. " * 60
     pools = {"reviewer": pool("reviewer", load_score=95.0)}

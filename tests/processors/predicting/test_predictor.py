@@ -94,6 +94,19 @@ def test_a_young_line_expects_nothing_and_says_nothing():
     assert [looked(predictor, minute * 60) for minute in range(20)] == [([], [])] * 20
 
 
+def test_an_alarm_stands_after_a_restart_until_there_is_a_forecast_again():
+    before = introduced()
+    before.expects({"coder": outlook_of(38.0)}, BEGIN_S * S)
+    [alarm], _ = looked(before, 60)
+    assert alarm["expected"] > ALARM
+    after = introduced()
+    after.predicted(alarm)
+    assert [looked(after, minute * 60)[0] for minute in (2, 3, 4)] == [[], [], []]
+    after.expects({"coder": outlook_of(10.0)}, (BEGIN_S + 270) * S)
+    [over], _ = looked(after, 300)
+    assert over["expected"] < ALARM
+
+
 def test_a_load_above_the_limit_is_told_with_what_to_do_also_when_nothing_can_be_expected():
     predictor = introduced()
     predictor.agent(definition("other", 4))
