@@ -59,6 +59,8 @@ class Campaign:
         self._phase("with the newcomer", count)
         self._train()
         self._phase("learned of the newcomer", count)
+        self._train()
+        self._phase("learned once more", count)
         self._load.close()
         return self._result
 

@@ -46,9 +46,10 @@ def figures(result: Result) -> dict[str, Any]:
         "ab_high": round(rules["cs"][1], 4),
         "verdict": result.experiment["verdict"],
         "hard_before": round(hard_tasks(result.phases["learned again"])[0], 4),
-        "hard_after": round(hard_tasks(result.phases["learned of the newcomer"])[0], 4),
+        "hard_after": round(hard_tasks(result.phases["learned once more"])[0], 4),
         "newcomer_at_first": round(hard_tasks(result.phases["with the newcomer"])[1], 4),
-        "newcomer_share": round(hard_tasks(result.phases["learned of the newcomer"])[1], 4),
+        "newcomer_next": round(hard_tasks(result.phases["learned of the newcomer"])[1], 4),
+        "newcomer_share": round(hard_tasks(result.phases["learned once more"])[1], 4),
     }
 
 
@@ -83,9 +84,9 @@ def page(result: Result, about: Mapping[str, str], command: str) -> str:
             f"Held against each other in an experiment (`routing`, unit task): learned {found['ab_learned']:.1%}, "
             f"rules {found['ab_rules']:.1%}; rules less learned {found['ab_low']:+.1%} to {found['ab_high']:+.1%}. A "
             f"new agent came whose file says that it knows `{world.HARD}`, which no team is good at, with nothing "
-            f"started again: it had {found['newcomer_at_first']:.0%} of those tasks at first and "
-            f"{found['newcomer_share']:.0%} after the next training; {found['hard_before']:.0%} of them completed "
-            f"before it came, {found['hard_after']:.0%} in the end.",
+            f"started again: it had {found['newcomer_at_first']:.0%} of those tasks at first, "
+            f"{found['newcomer_next']:.0%} after the next training, {found['newcomer_share']:.0%} after one more; "
+            f"{found['hard_before']:.0%} of them completed before it came, {found['hard_after']:.0%} in the end.",
         ]
     )
 

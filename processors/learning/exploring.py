@@ -1,9 +1,9 @@
 """Exploration: now and then a task goes to an agent that is not the best by what is known, so that more gets known.
 
-With the probability `explore` a task tries one of the agents that might be as good; with up to NEW_MORE times that
-more while one of them is new and the best is well known, for a newcomer that is hardly tried is never found out. Chance
-is a hash of the task's id, so a repeat decides alike. The propensity of the agent chosen, by exploration or not, is
-exact:
+With the probability `explore` a task tries one of the agents that might be as good; with up to NEW_MORE times that more
+while one of them is new and could be better than the best, for a newcomer that is hardly tried is never found out.
+Chance is a hash of the task's id, so a repeat decides alike. The propensity of the agent chosen, by exploration or not,
+is exact:
 
     p(agent) = (1 − rate) · p_best(agent) + rate · p_try(agent)
 
@@ -26,7 +26,7 @@ UNCERTAIN = 0.5
 """What an agent without any run gains for being unknown; it falls with the square root of its runs."""
 NEW_RUNS = 20
 """Runs after which an agent is less unknown by three parts in ten: of each kind of task it had a handful."""
-NEW_MORE = 3.0
+NEW_MORE = 5.0
 EVEN = 0.5
 CLASS_ERRORS_MAX = 0.5
 """Share of failures above which a kind of work is left to its best agents: something is broken, and trying others
@@ -71,9 +71,11 @@ def unknown(runs: Floats) -> Floats:
     return np.asarray(1 / np.sqrt(1 + runs / NEW_RUNS))
 
 
-def lead(runs: Floats, may: Flags, best: int) -> float:
-    """How much less is known of one that may be tried than of the best."""
-    return max(0.0, float((unknown(runs[may]) - unknown(runs[best])).max(initial=0.0)))
+def lead(values: Floats, runs: Floats, may: Flags, best: int) -> float:
+    """How much less is known of one that may be tried than of the best; less where the best is known to be better, for
+    there a try costs more and teaches less. 0–1."""
+    behind = (values[best] - values[may]) / UNCERTAIN
+    return float(np.clip((unknown(runs[may]) - unknown(runs[best]) - behind).max(initial=0.0), 0.0, 1.0))
 
 
 def class_errors(errors: Floats, runs: Floats, members: Flags) -> float:

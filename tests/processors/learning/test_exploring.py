@@ -126,11 +126,14 @@ def test_more_is_tried_while_one_is_new_and_the_best_is_known_and_as_much_as_eve
     rates = []
     for runs in (0, 20, 100, 1000):
         standing = np.array([1000.0, runs, 1000.0])
-        lead = exploring.lead(standing, np.ones(3, np.bool_), best=0)
+        lead = exploring.lead(np.full(3, 0.5), standing, np.ones(3, np.bool_), best=0)
         rates.append(exploring.rate(0.05, 5, False, 0.0, lead).value)
     assert rates == sorted(rates, reverse=True)
-    assert rates[0] < 0.05 * (1 + exploring.NEW_MORE) and rates[0] > 0.15 and rates[-1] == pytest.approx(0.05)
-    assert exploring.lead(np.zeros(3), np.ones(3, np.bool_), best=0) == 0, "where all are new they take turns"
+    assert rates[0] < 0.05 * (1 + exploring.NEW_MORE) and rates[0] > 0.2 and rates[-1] == pytest.approx(0.05)
+    even, every, new = np.full(3, 0.5), np.ones(3, np.bool_), np.array([1000.0, 0.0, 0.0])
+    assert exploring.lead(even, np.zeros(3), every, best=0) == 0, "where all are new they take turns"
+    better = exploring.lead(np.array([0.7, 0.5, 0.5]), new, every, best=0)
+    assert 0 < better < exploring.lead(even, new, every, best=0), "a try costs more where the best is better"
     assert "for one is new" in exploring.rate(0.05, 5, False, 0.0, 0.5).reason
     assert exploring.rate(0.05, 2, False, 0.0, 1.0).value == 0
 
