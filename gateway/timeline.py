@@ -53,12 +53,19 @@ class Story:
     @property
     def waits_for(self) -> str | None:
         """The agent in whose queue it is; null when it has ended, is not routed yet, or an instance has it."""
-        told = [(entry.record.name, entry.record.event) for entry in self.entries]
-        sent_to = [event["agent_id"] for name, event in told if name in ("RoutingDecision", "TaskMoved")]
-        agent = sent_to[-1] if sent_to else None
-        ended = {event["attempt"] for name, event in told if name == "TaskResult" and event["kind"] != "step"}
-        given = {event["attempt"] for name, event in told if name == "TaskAssigned" and event["kind"] == "run"}
-        return None if self.outcome or given - ended else agent
+        agent: str | None = None
+        held: set[int] = set()
+        """Attempts that an instance has."""
+        for entry in self.entries:
+            name, event = entry.record.name, entry.record.event
+            if name in ("RoutingDecision", "TaskMoved"):  # only what waits is moved
+                agent = event["agent_id"]
+                held.clear()
+            elif name == "TaskAssigned" and event["kind"] == "run":
+                held.add(event["attempt"])
+            elif name == "TaskAssigned" or (name == "TaskResult" and event["kind"] != "step"):
+                held.discard(event["attempt"])
+        return None if self.outcome or held else agent
 
 
 def time_of_event(event: dict[str, Any]) -> int:

@@ -2,10 +2,17 @@
 
 import { h } from "./dom.js";
 
-/** A question with a field, several or none, and a reason. Resolves to what was given, or null. */
+/**
+ * A question with a field, several or none, and a reason. Resolves to what was given, or null. An option may say what
+ * other fields hold when it is chosen: [value, label, { name: value }]; where somebody has typed, that stays.
+ */
 export function asked(question, action, { field = [], danger = false, whyNeeded = false, whyMost = 1000 } = {}) {
   return new Promise((answer) => {
     const fields = [field ?? []].flat().map((one) => ({ ...one, input: inputOf(one) }));
+    for (const one of fields) one.input.addEventListener("input", () => (one.typed = true));
+    for (const one of fields.filter(({ options }) => options)) {
+      one.input.addEventListener("change", () => offer(fields, one.options[one.input.selectedIndex - 1]?.[2]));
+    }
     const reason = h("input", {
       name: "reason",
       maxlength: whyMost,
@@ -39,6 +46,12 @@ export function asked(question, action, { field = [], danger = false, whyNeeded 
     dialog.showModal();
     (fields[0]?.input ?? dialog.querySelector("button")).focus();
   });
+}
+
+function offer(fields, values = {}) {
+  for (const field of fields) {
+    if (Object.hasOwn(values, field.name) && !field.typed) field.input.value = values[field.name];
+  }
 }
 
 const inputOf = (field) => (field.options ? chooser(field) : h("input", { ...field, required: true }));

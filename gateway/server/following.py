@@ -144,7 +144,7 @@ class Following:
         places += [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in _partitions(reader, LOG)]
         places += _newest(reader, _partitions(reader, DECISIONS), _DECISIONS_BACK)
         self._read_to_end(reader, places)
-        self.recent.catching_up = False
+        self.recent.caught_up()
         memory.give_back()
         self._caught_up.set()
         while not self._stopping.is_set():

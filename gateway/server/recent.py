@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from gateway.listing import STATUSES
 from gateway.record import Record
 from gateway.units import short
+from processors.remembered import Remembered
 from processors.verify import LIVE_PHASES
 from schemas.codec import BadMessage, decode, decode_as
 
@@ -26,6 +27,9 @@ TEXT_CHARS = 500
 EARLY_MAX, EARLY_EACH_MAX = 20_000, 100
 """Tasks that are not known yet of which events are kept, and how many of each."""
 
+ENDED_MAX = 200_000
+"""Ends of tasks that are not known, which the log tells of while the past is read."""
+
 STORY_BYTES_MAX = 1_000_000
 """Of one task: beyond it what an agent says of its progress, and people of its answer, is not kept."""
 
@@ -34,6 +38,10 @@ SPARE = 0.02
 
 _PACK_AFTER, _LOOSE_MAX = 2_000, 256
 """So many tasks end before the events of one are packed, for hardly any come later; more events are packed at once."""
+
+_ROUTED, _MOVED, _TAKEN, _ENDED = 1, 2, 3, 4
+"""Who told a task's agent: its decision and the dispatcher that it came to, its move, the dispatcher that took it then,
+its outcome. What was true earlier may be read later, and changes nothing."""
 
 _LOOK_AT = 2_000
 """So many tasks are looked at before others get their turn: about a millisecond."""
@@ -73,6 +81,8 @@ class Task:
     page began its session."""
     handed_in: bool = False
     """False while it is only known from the dispatcher's log."""
+    agent_told: int = 0
+    """How late in its life that was told which names its agent."""
     events: "Events" = field(default_factory=lambda: Events(b"", ()))
 
     @property
@@ -80,7 +90,7 @@ class Task:
         return self.state in STATUSES
 
 
-SHOWN = tuple(name for name in Task.__slots__ if name not in ("redos", "in_talk", "handed_in", "events"))
+SHOWN = tuple(name for name in Task.__slots__ if name not in ("redos", "in_talk", "handed_in", "agent_told", "events"))
 """What a list says of a task."""
 
 
@@ -121,6 +131,13 @@ class Recent:
         self._bytes = 0
         self._early: OrderedDict[str, list[tuple[Record, Raw]]] = OrderedDict()
         self._ended: deque[str] = deque()
+        self._ended_before = Remembered(ENDED_MAX)
+        """Ids whose end came before a live record of theirs may: one that moved has records in two partitions."""
+
+    def caught_up(self) -> None:
+        """The past is read."""
+        self.catching_up = False
+        self._ended_before = Remembered(ENDED_MAX)
 
     def see(self, record: Record, raw: Raw) -> str | None:
         """The id of the task that ends by this, if one does."""
@@ -220,25 +237,37 @@ class Recent:
 
     def _dispatched(self, event: dict[str, Any]) -> None:
         """The dispatcher's memory of a task: its phase; and the task itself, when its submission is too long ago."""
-        task = self.tasks.get(event["task_id"])
+        task_id = event["task_id"]
+        task = self.tasks.get(task_id)
         if event["phase"] not in LIVE_PHASES:
-            over = self.catching_up and event["phase"] == "done" and not event["pool"]  # with one it only went there
-            if over and task is not None and not task.handed_in and not task.ended:
-                self._drop(task)
-                del self.order[bisect_left(self.order, (task.submitted_at, task.task_id))]
+            if self.catching_up and event["phase"] == "done" and not event["pool"]:  # with one it only went there
+                self._over(task_id, task)
             return
         if task is None:
+            if task_id in self._ended_before:
+                return
             try:
                 task = self._add(dict(decode_as("TaskSubmitted", event["task"])))
             except BadMessage:
                 return
-        if event["tenant_id"] == task.tenant_id and not task.ended:
+        told = _TAKEN if event["moved_from"] else _ROUTED
+        past = task.ended or (told == _ROUTED and task.agent_told >= _TAKEN)
+        if event["tenant_id"] == task.tenant_id and not past:
             task.state = intern(event["phase"])
-            task.agent_id = _once(event["agent_id"]) or task.agent_id
+            _give_agent(task, event["agent_id"], told)
             task.skill = _once(event["skill"]) or task.skill
             task.started_at = event["started_at"] or task.started_at
             task.attempts = event["attempt"]
             task.error = _short(event["error"])
+
+    def _over(self, task_id: str, task: Task | None) -> None:
+        """A task has ended, as the log says. One whose submission is known ends by its outcome."""
+        if task is None:
+            self._ended_before.add(task_id)
+        elif not task.handed_in and not task.ended:
+            self._ended_before.add(task_id)
+            self._drop(task)
+            del self.order[bisect_left(self.order, (task.submitted_at, task_id))]
 
     def _apply(self, task: Task, record: Record, raw: Raw) -> bool:
         """Whether the task ends by this."""
@@ -248,15 +277,15 @@ class Recent:
         if record.name not in ("TaskProgress", "FeedbackGiven") or task.events.size < STORY_BYTES_MAX:
             self._keep(task, raw)
         if record.name == "RoutingDecision":
-            task.agent_id = _once(event["agent_id"]) or task.agent_id
+            _give_agent(task, event["agent_id"], _ROUTED)
             task.skill = _once(event["skill"]) or task.skill
-        elif record.name == "TaskMoved" and not task.ended:
-            task.agent_id = _once(event["agent_id"])
+        elif record.name == "TaskMoved":
+            _give_agent(task, event["agent_id"], _MOVED)
         elif record.name == "TaskProgress" and not task.ended:
             task.started_at = task.started_at or event["at"]
         elif record.name == "TaskOutcome" and not task.ended:
             task.state = intern(event["status"])
-            task.agent_id = _once(event["agent_id"]) or task.agent_id
+            _give_agent(task, event["agent_id"], _ENDED)
             task.started_at, task.finished_at = event["started_at"], event["finished_at"]
             task.attempts, task.redos, task.quality = event["attempts"], event["redos"], event["quality"]
             task.cost_usd_micros, task.error = event["cost_usd_micros"], _short(event["error"])
@@ -307,6 +336,11 @@ class Recent:
 def _is_of(event: dict[str, Any], task: Task) -> bool:
     """An id is chosen by whoever hands in, so another tenant's events may carry it: they are none of this task."""
     return event.get("tenant_id") in (None, task.tenant_id)
+
+
+def _give_agent(task: Task, agent_id: str | None, told: int) -> None:
+    if agent_id is not None and told >= task.agent_told:
+        task.agent_id, task.agent_told = intern(agent_id), told
 
 
 def _once(name: str | None) -> str | None:

@@ -60,8 +60,6 @@ class Shard:
         sends, records = dispatcher.take(now)
         if self._logs:
             self._keep(sends, records)
-        if len(dispatcher.pools) > 1:  # the pools of one turn come in no order; a run must be the same every time
-            sends.sort(key=lambda send: send.key)
         for send in sends:
             self._write(send)
         due = max(now + 1, dispatcher.due_at())

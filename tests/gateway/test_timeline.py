@@ -111,6 +111,24 @@ def test_a_task_waits_for_its_agent_unless_an_instance_has_it_or_it_has_ended() 
     assert waits == ["researcher", None, None, "researcher", "generalist", None]
 
 
+def test_a_task_waits_again_when_its_attempt_was_taken_back_without_a_result() -> None:
+    def about(name: str, **over: Any) -> Record:
+        return record(name, task_id="t-9", event_id=f"{name}{over}", **over)
+
+    told = [
+        about("TaskSubmitted", submitted_at=1),
+        about("RoutingDecision", agent_id="writer", refusal=None, decided_at=2),
+        about("TaskAssigned", kind="run", attempt=1, assigned_at=3),
+        about("TaskAssigned", kind="cancel", attempt=1, assigned_at=4),
+        about("TaskMoved", agent_id="generalist", at=5),
+        about("TaskAssigned", kind="run", attempt=2, assigned_at=6),
+        about("TaskAssigned", kind="cancel", attempt=2, assigned_at=7),
+    ]
+    waits = [story_of("t-9", told[: count + 1]).waits_for for count in range(len(told))]
+    assert waits == [None, "writer", None, "writer", "generalist", None, "generalist"]
+    assert story_of("t-9", [one for one in told[:5] if one.event.get("kind") != "cancel"]).waits_for == "generalist"
+
+
 def test_one_attempt_is_not_told_as_several() -> None:
     for count, said in ((1, ", 1 attempt,"), (3, ", 3 attempts,")):
         outcome = record("TaskOutcome", task_id=REVIEW, attempts=count, quality=0.5)

@@ -162,3 +162,37 @@ def test_a_large_fleet_is_shown_a_hundred_at_a_time_and_filtered_by_words(visit:
     expect(page.locator(".foot")).to_be_hidden()
     expect(page.locator("tbody tr")).to_have_count(100)
     expect(page.locator("tbody tr").nth(1)).to_contain_text("9 of 10 live")
+
+
+def zoned(route: Route) -> None:
+    """Two zones; one agent has seven instances in the one and five in the other."""
+    at = time.time_ns() // 1000
+    zones = [{"zone": zone, "hosts": 1, "instances": 9, "instances_live": 9, "running": 0} for zone in ("a", "b")]
+    wish = [{"zone": "a", "instances": 7}, {"zone": "b", "instances": 5}]
+    agent = {"agent_id": "billing-agent", "instances": 12, "instances_live": 12, "waiting": 0, "waiting_max": 500}
+    agent |= {"asked": {"by": "ana", "at": at, "reason": "", "zones": wish}, "running": 1, "slots": 24}
+    agent |= {"load_score": 2.0, "runner": "auto"}
+    other = agent | {"agent_id": "writer", "instances": 0, "instances_live": 0, "asked": None}
+    told = {"/api/hosts": {"at": at, "hosts": [], "zones": zones}, "/api/agents": {"agents": [agent, other]}}
+    route.fulfill(json=told[urlsplit(route.request.url).path])
+
+
+def test_a_zone_that_is_chosen_brings_its_own_number_unless_somebody_has_typed(visit: Visit) -> None:
+    page = visit.page
+    for path in ("/api/hosts", "/api/agents"):
+        page.route(f"**{path}", zoned)
+    page.goto("/fleet/agents?sort=__proto__")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_label("Order")).to_have_value("name")
+    page.get_by_role("row", name=re.compile("^billing-agent")).get_by_role("button", name="Scale").click()
+    size, where = page.get_by_role("dialog").get_by_label("Instances"), page.get_by_role("dialog").get_by_label("Where")
+    for zone, number in (("*", "12"), ("b", "5"), ("a", "7"), ("*", "12")):
+        where.select_option(zone)
+        expect(size).to_have_value(number)
+    size.fill("3")
+    where.select_option("b")
+    expect(size).to_have_value("3")
+    answer(page, "Cancel")
+    page.locator(".chip", has_text="1 off").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_role("row", name=re.compile("^writer"))).to_be_visible()

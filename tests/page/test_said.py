@@ -89,6 +89,62 @@ def test_what_an_act_on_a_host_does_is_said_before_it_is_done(name: str, given: 
     assert asked_of_node(FLEET_SAID, "fleet-said.js", {"name": name, "given": given}) == said
 
 
+TWO = [
+    {"agent_id": "writer", "instances": 1, "instances_live": 1, "ill": [], "waiting": 0, "load_score": 1},
+    {"agent_id": "billing-agent", "instances": 2, "instances_live": 1, "ill": [], "waiting": 3, "load_score": 9},
+]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+@pytest.mark.parametrize("by", ["__proto__", "toString", "constructor", "name", None])
+def test_an_order_that_there_is_not_is_the_one_by_name(by: str | None) -> None:
+    asked = asked_of_node(FLEET_SAID, "fleet-said.js", {"name": "sorted", "given": [TWO, by]})
+    assert [one["agent_id"] for one in asked] == ["billing-agent", "writer"]
+    assert asked_of_node(FLEET_SAID, "fleet-said.js", {"name": "orderOf", "given": [by]}) == "name"
+
+
+FILTERED = """
+const { filtered, TROUBLES } = await import(process.argv[1]);
+const { rows, find } = JSON.parse(process.argv[2]);
+const found = filtered(rows, find, (row) => row.words, TROUBLES, (row) => row.states);
+process.stdout.write(JSON.stringify(found.map((row) => row.words[0])));
+"""
+NAMED = {"billing-agent": [], "officer": ["ill"], "skill-finder": ["off", "waiting"], "ill": []}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+@pytest.mark.parametrize(
+    ("find", "found"),
+    [
+        ("ill", ["officer"]),
+        ("off", ["skill-finder"]),
+        ("OFF waiting", ["skill-finder"]),
+        ("ill bill", []),
+        ("offi", ["officer"]),
+        ("illi", ["billing-agent"]),
+        ("wait", ["skill-finder"]),
+        (None, list(NAMED)),
+    ],
+)
+def test_the_word_of_a_chip_finds_that_state_and_any_other_is_a_part_of_a_word(
+    find: str | None, found: list[str]
+) -> None:
+    rows = [{"words": [name, *states], "states": states} for name, states in NAMED.items()]
+    assert asked_of_node(FILTERED, "fleet-said.js", {"rows": rows, "find": find}) == found
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_each_zone_that_may_be_chosen_brings_its_own_number_where_that_is_known() -> None:
+    agent = {"instances": 12, "asked": {"zones": [{"zone": "a", "instances": 7}, {"zone": "b", "instances": 5}]}}
+    given = [agent, [{"zone": zone} for zone in "abc"]]
+    assert asked_of_node(FLEET_SAID, "fleet-said.js", {"name": "zoneChoices", "given": given}) == [
+        ["*", "spread over all zones", {"instances": 12}],
+        ["a", "in zone a, which has 7; the others stay", {"instances": 7}],
+        ["b", "in zone b, which has 5; the others stay", {"instances": 5}],
+        ["c", "in zone c; the others stay", {"instances": ""}],
+    ]
+
+
 def asked_of_node(script: str, module: str, asked: dict[str, Any]) -> Any:
     words = ["node", "--no-warnings", "--input-type=module", "-e", script, "--", str(VIEWS / module), json.dumps(asked)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)

@@ -8,12 +8,11 @@ import { empty, sure, toast } from "../ui.js";
 import { meter, sayHealth } from "./agents-rows.js";
 import { healthOf } from "./agents-said.js";
 import { TROUBLES, askedFor, filtered, illnessOf, sorted, troublesOf } from "./fleet-said.js";
-import { offQuestion, sizeQuestion } from "./fleet-said.js";
+import { EVERYWHERE, offQuestion, sizeQuestion, zoneChoices } from "./fleet-said.js";
 import { Table, buttons, cell, named } from "./fleet-table.js";
 
 const INSTANCES_MOST = 10_000;
 const WHY_MOST = 500;
-const EVERYWHERE = "*";
 
 /** The part of the view; `admin`: whether sizes may be asked for. */
 export function agents(sources, admin) {
@@ -35,7 +34,7 @@ export function agents(sources, admin) {
   function show(find, sort) {
     const all = sorted(sources.agents, sort);
     const words = (agent) => [agent.agent_id, agent.runner, ...troublesOf(agent), agent.asked?.by ?? ""];
-    const found = filtered(all, find, words);
+    const found = filtered(all, find, words, TROUBLES, troublesOf);
     table.show(found);
     const counts = TROUBLES.map((word) => [word, all.filter((agent) => troublesOf(agent).includes(word)).length]);
     return { element: table.element, all: all.length, found: found.length, counts };
@@ -90,12 +89,9 @@ async function scale(sources, id) {
   await sources.by.agents.again();
 }
 
-function fieldsOf({ instances, asked: wish }, zones) {
-  const size = { name: "instances", label: "Instances", type: "number", min: 0, max: INSTANCES_MOST, value: instances };
+function fieldsOf(agent, zones) {
+  const value = agent.instances;
+  const size = { name: "instances", label: "Instances", type: "number", min: 0, max: INSTANCES_MOST, value };
   if (!zones.length) return [size];
-  const now = new Map(wish?.zones.map((one) => [one.zone, one.instances]));
-  const has = (zone) => (now.has(zone) ? `, which has ${number(now.get(zone))}` : "");
-  const each = zones.map(({ zone }) => [zone, `in zone ${zone}${has(zone)}; the others stay`]);
-  const options = [[EVERYWHERE, "spread over all zones"], ...each];
-  return [size, { name: "zone", label: "Where", options, value: EVERYWHERE }];
+  return [size, { name: "zone", label: "Where", options: zoneChoices(agent, zones), value: EVERYWHERE }];
 }

@@ -34,7 +34,7 @@ export function hosts(sources, admin) {
 
   function show(find) {
     const all = [...sources.hosts].sort(byHost);
-    const found = filtered(all, find, (host) => [host.host_id, `zone:${host.zone}`, host.state, host.reason]);
+    const found = filtered(all, find, wordsOf, HOST_STATES, (host) => [host.state]);
     keep(zones, sources.zones, ({ zone }) => zone, zoneTile, showZone);
     zones.hidden = !sources.zones.length;
     const without = [!sources.zones.length && "zone", !all.some((host) => host.reason) && "why"];
@@ -46,6 +46,7 @@ export function hosts(sources, admin) {
   return { show, none, step: (by) => table.step(by), source: sources.by.hosts };
 }
 
+const wordsOf = ({ host_id: id, zone, state, reason }) => [id, `zone:${zone}`, state, reason];
 const countsOf = (all) => HOST_STATES.map((word) => [word, all.filter((host) => host.state === word).length]);
 
 function stateCell(sources) {

@@ -76,8 +76,9 @@ export function schedules(sources, admin) {
 
   function show(find) {
     const all = sources.by.schedules.told?.schedules ?? [];
-    const words = ({ definition }) => [definition.schedule, definition.description, definition.enabled ? "" : "paused"];
-    const found = said.filtered(all, find, words);
+    const states = ({ definition }) => (definition.enabled ? [] : ["paused"]);
+    const words = (one) => [one.definition.schedule, one.definition.description, ...states(one)];
+    const found = said.filtered(all, find, words, ["paused"], states);
     table.show(found);
     const paused = all.filter(({ definition }) => !definition.enabled).length;
     return { element: table.element, all: all.length, found: found.length, counts: [["paused", paused]] };

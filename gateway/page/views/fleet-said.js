@@ -108,7 +108,9 @@ const SORTED = {
   load: (a, b) => b.load_score - a.load_score,
 };
 export const AGENT_SORTS = { name: "name", need: "need", waiting: "what waits", load: "load" };
-export const sorted = (agents, by) => [...agents].sort((a, b) => (SORTED[by] ?? SORTED.name)(a, b) || byName(a, b));
+/** What an address asks for is one of these orders, or it is by name. */
+export const orderOf = (asked) => (Object.hasOwn(AGENT_SORTS, asked) ? asked : "name");
+export const sorted = (agents, by) => [...agents].sort((a, b) => SORTED[orderOf(by)](a, b) || byName(a, b));
 const byName = (a, b) => names.compare(a.agent_id, b.agent_id);
 
 /** What is asked when an agent is to have another size. */
@@ -118,6 +120,19 @@ export function sizeQuestion({ agent_id: id, instances, instances_live: live }, 
   const hour = mode === "on" ? " The autoscaler leaves it so for an hour." : "";
   return `How many instances shall ${id} have? ${has} ${then}${hour}`;
 }
+
+/** Where the number is to hold. A zone brings the number that it has, and none where that is not known. */
+export function zoneChoices({ instances, asked }, zones) {
+  const now = new Map(asked?.zones.map((one) => [one.zone, one.instances]));
+  const has = (zone) => (now.has(zone) ? `, which has ${number(now.get(zone))}` : "");
+  const each = zones.map(({ zone }) => [
+    zone,
+    `in zone ${zone}${has(zone)}; the others stay`,
+    { instances: now.get(zone) ?? "" },
+  ]);
+  return [[EVERYWHERE, "spread over all zones", { instances }], ...each];
+}
+export const EVERYWHERE = "*";
 
 export function offQuestion({ agent_id: id, waiting }) {
   const now = waiting ? ` ${count(waiting, "task")} ${waiting === 1 ? "waits" : "wait"} now.` : "";
@@ -164,12 +179,15 @@ export const healthTone = ({ health_status: health }) => ({ tone: HEALTHS[health
 const names = new Intl.Collator("en", { numeric: true });
 export const byHost = (a, b) => names.compare(a.host_id, b.host_id);
 
-/** Those of whose words each one of the filter is a part. */
-export function filtered(rows, find, wordsOf) {
+/**
+ * Those of whose words each one of the filter is a part. One of `states`, as the chips have them, is meant as a whole:
+ * it finds those that `statesOf` says it of, so that `ill` finds no `billing`.
+ */
+export function filtered(rows, find, wordsOf, states = [], statesOf = () => []) {
   const wanted = (find ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return rows;
   return rows.filter((row) => {
     const said = wordsOf(row).join(" ").toLowerCase();
-    return wanted.every((word) => said.includes(word));
+    return wanted.every((word) => (states.includes(word) ? statesOf(row).includes(word) : said.includes(word)));
   });
 }

@@ -7,7 +7,7 @@ import { totalsOf } from "./agents-said.js";
 import { agents } from "./fleet-agents.js";
 import { hosts } from "./fleet-hosts.js";
 import { decisions, orchestrators, schedules } from "./fleet-others.js";
-import { AGENT_SORTS, HOST_STATES, MODES, ago } from "./fleet-said.js";
+import { AGENT_SORTS, HOST_STATES, MODES, ago, orderOf } from "./fleet-said.js";
 import { Sources } from "./fleet-sources.js";
 
 const TABS = {
@@ -192,7 +192,7 @@ class Bar {
     this.finding.hidden = !all;
     if (document.activeElement !== this.input) this.input.value = query.find ?? "";
     this.sort.hidden = name !== "agents";
-    this.sort.value = query.sort in AGENT_SORTS ? query.sort : "name";
+    this.sort.value = orderOf(query.sort);
     this.#showChips(counts.filter(([, n]) => n), query.find);
     const since = source?.at ? time(source.at) : "";
     const late = source?.failed && source.told;

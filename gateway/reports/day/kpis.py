@@ -73,7 +73,7 @@ def _rules(day: Day) -> Iterator[_Rule]:
         share_of, {on: of.came_true for on, of in day.preventive.items()}, "no data: no alarm was judged",
     )  # fmt: skip
     yield _Rule(
-        "overloads foreseen", "hours with too much load that had such an alarm", "≥ 80%", lambda share: share >= 0.8,
+        "overloads foreseen", "predictions before too much load that were alarms", "≥ 80%", lambda share: share >= 0.8,
         share_of, {on: of.seen_before for on, of in day.preventive.items()}, "no data: no load was too much",
     )  # fmt: skip
 

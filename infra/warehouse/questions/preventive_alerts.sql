@@ -1,4 +1,4 @@
--- How many of the alarms about the load of the next hour came true, and how many of the hours with too much load had one?
+-- How many of the alarms about the load of the next hour came true, and how many of the predictions before too much load were alarms?
 -- normal: >= 0.8
 -- parameters: hours=168 alarm=85 over=80
 SELECT countIf(alarmed AND came) / nullIf(countIf(alarmed), 0) AS came_true, countIf(alarmed AND came) / nullIf(countIf(came), 0) AS foreseen,

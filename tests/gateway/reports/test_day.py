@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -142,6 +143,13 @@ def test_a_day_without_predictions_has_no_figure_for_them() -> None:
     found = {kpi.name: (kpi.figure, kpi.met, kpi.written) for kpi in kpis(made(totals()))}
     assert found["preventive alerts"] == (None, None, "no data: no alarm was judged")
     assert found["overloads foreseen"] == (None, None, "no data: no load was too much")
+
+
+def test_overloads_foreseen_are_said_to_count_predictions_as_the_docs_have_it() -> None:
+    said = next(kpi.meaning for kpi in kpis(made(totals())) if kpi.name == "overloads foreseen")
+    docs = (Path(__file__).parents[3] / "docs" / "reports.md").read_text()
+    assert f"| overloads foreseen | {said} |" in docs
+    assert "how many of the predictions before too much load" in questions()["preventive_alerts"].words
 
 
 def test_targets_are_judged_and_what_has_no_data_says_so(day) -> None:

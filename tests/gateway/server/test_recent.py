@@ -5,6 +5,7 @@ import random
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,12 +29,13 @@ def story_of(task_id: str, tenant_id: str = "acme") -> list[tuple[str, dict[str,
     own = {"task_id": task_id, "tenant_id": tenant_id}
     return [
         ("TaskSubmitted", {**own, "session_id": "s", "text": f"text of {task_id}", "submitted_at": 5}),
-        ("RoutingDecision", own | {"event_id": f"{task_id}/d"}),
+        ("RoutingDecision", own | {"event_id": f"{task_id}/d", "agent_id": "code-reviewer"}),
+        ("TaskMoved", own | {"event_id": f"{task_id}/moved", "agent_id": "generalist"}),
         ("TaskAssigned", own | {"event_id": f"{task_id}/a"}),
         ("TaskProgress", own | {"event_id": f"{task_id}/p"}),
         ("TaskResult", own | {"event_id": f"{task_id}/r"}),
         ("Evaluation", own | {"event_id": f"{task_id}/e"}),
-        ("TaskOutcome", own | {"event_id": f"{task_id}/o"}),
+        ("TaskOutcome", own | {"event_id": f"{task_id}/o", "agent_id": "generalist"}),
     ]
 
 
@@ -129,6 +131,87 @@ def test_the_dispatchers_log_tells_of_an_open_task_whose_submission_is_too_long_
     fed(recent, "DispatchRecord", **live, phase="done", pool="")
     assert recent.tasks == {}
     assert recent.order == []
+
+
+LONG_AGO = encode("TaskSubmitted", submission("old", tenant_id="acme", text="long ago"))
+Told = list[tuple[str, dict[str, Any]]]
+
+
+def logged(phase: str, agent_id: str | None = None, pool: str | None = None, **fields: Any) -> Told:
+    """A record of the log about the task `old`; without an agent the short one, of which only the id matters."""
+    own = {"task_id": "old", "tenant_id": "acme" if agent_id else "", "task": LONG_AGO if agent_id else b""}
+    agent = {"agent_id": agent_id, "pool": agent_id if pool is None else pool, "moved_from": None}
+    return [
+        ("DispatchRecord", own | agent | {"phase": phase, "attempt": 1, "error": None, "started_at": None} | fields)
+    ]
+
+
+LEFT = [*logged("queued", "reviewer"), *logged("running", "reviewer"), *logged("queued", "reviewer")]
+LEFT += logged("done", pool="generalist")
+HERE = [*logged("queued", "generalist", moved_from="reviewer")]
+HERE += logged("running", "generalist", moved_from="reviewer", attempt=2, started_at=7)
+OVER = logged("done", pool="")
+
+
+def side_by_side(chooser: random.Random, *partitions: Told) -> Told:
+    """All of it in one of the orders in which the partitions may be read."""
+    turns = [number for number, records in enumerate(partitions) for _ in records]
+    chooser.shuffle(turns)
+    left = [iter(records) for records in partitions]
+    return [next(left[number]) for number in turns]
+
+
+@given(st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_task_that_runs_at_the_primary_is_shown_there_whatever_order_the_partitions_were_read_in(
+    chooser: random.Random, handed_in: bool
+) -> None:
+    recent, own = Recent(10, 1 << 20), {"task_id": "old", "tenant_id": "acme"}
+    decided: Told = [("RoutingDecision", own | {"agent_id": "reviewer"})]
+    moved: Told = [("TaskMoved", own | {"agent_id": "generalist"})]
+    if handed_in:
+        fed(recent, "TaskSubmitted", **own)
+    for name, fields in side_by_side(chooser, LEFT, HERE, decided, moved):
+        fed(recent, name, **fields)
+    task = recent.tasks["old"]
+    assert (task.state, task.agent_id, task.attempts, task.started_at) == ("running", "generalist", 2, 7)
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from([HERE + OVER, OVER]))
+@settings(max_examples=60, deadline=None)
+def test_a_moved_task_that_ended_long_ago_is_not_shown_whatever_order_the_partitions_were_read_in(
+    chooser: random.Random, at_the_primary: Told
+) -> None:
+    """Also where compaction left nothing of it at the primary but its end."""
+    recent = Recent(10, 1 << 20)
+    for name, fields in side_by_side(chooser, LEFT, at_the_primary):
+        fed(recent, name, **fields)
+    assert recent.tasks == {}
+    assert recent.order == []
+
+
+def test_what_ended_before_is_remembered_only_while_the_past_is_read() -> None:
+    recent = Recent(10, 1 << 20)
+    for name, fields in [*OVER, *logged("queued", "reviewer")]:
+        fed(recent, name, **fields)
+    assert recent.tasks == {}
+    recent.caught_up()
+    for name, fields in logged("queued", "reviewer"):
+        fed(recent, name, **fields)
+    assert recent.tasks.keys() == {"old"}
+
+
+def test_the_ends_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.server.recent.ENDED_MAX", 3)
+    recent = Recent(10, 1 << 20)
+    for number in range(4):
+        for name, fields in OVER:
+            fed(recent, name, **fields | {"task_id": f"t-{number}"})
+    for number in (0, 1):
+        raw = encode("TaskSubmitted", submission(f"t-{number}", tenant_id="acme"))
+        for name, fields in logged("queued", "reviewer", task_id=f"t-{number}", task=raw):
+            fed(recent, name, **fields)
+    assert recent.tasks.keys() == {"t-0"}, "the oldest gave way"
 
 
 def test_a_task_that_was_moved_is_listed_with_the_agent_it_went_to() -> None:
