@@ -104,7 +104,7 @@ class Preventive:
 
     alarms: int
     overloads: int
-    """Hours in which there was too much load, alarm or not."""
+    """Predictions made before there was too much load, alarm or not."""
     foreseen: int
     """With both."""
 
