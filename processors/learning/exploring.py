@@ -27,6 +27,8 @@ UNCERTAIN = 0.5
 NEW_RUNS = 20
 """Runs after which an agent is less unknown by three parts in ten: of each kind of task it had a handful."""
 NEW_MORE = 5.0
+LIKE_MAX = 3.0
+"""How many times as much as others one is to be tried at what its description is about."""
 EVEN = 0.5
 CLASS_ERRORS_MAX = 0.5
 """Share of failures above which a kind of work is left to its best agents: something is broken, and trying others
@@ -66,16 +68,18 @@ def rate(explore: float, priority: int, measured: bool, errors: float, unknown: 
     return Rate(value, f"{value:.0%} of the tasks of this kind try another agent{more}")
 
 
-def unknown(runs: Floats) -> Floats:
-    """1 for an agent without any run, towards 0 with many."""
-    return np.asarray(1 / np.sqrt(1 + runs / NEW_RUNS))
+def unknown(runs: Floats, like: Floats | None = None) -> Floats:
+    """1 for an agent without any run, towards 0 with many; in proportion to how `like` the task what it says of itself
+    is, where that is known: 1 is no more than others."""
+    found = np.asarray(1 / np.sqrt(1 + runs / NEW_RUNS))
+    return found if like is None else found * np.minimum(like, LIKE_MAX)
 
 
-def lead(values: Floats, runs: Floats, may: Flags, best: int) -> float:
+def lead(values: Floats, unknown: Floats, may: Flags, best: int) -> float:
     """How much less is known of one that may be tried than of the best; less where the best is known to be better, for
     there a try costs more and teaches less. 0–1."""
     behind = (values[best] - values[may]) / UNCERTAIN
-    return float(np.clip((unknown(runs[may]) - unknown(runs[best]) - behind).max(initial=0.0), 0.0, 1.0))
+    return float(np.clip((unknown[may] - unknown[best] - behind).max(initial=0.0), 0.0, 1.0))
 
 
 def class_errors(errors: Floats, runs: Floats, members: Flags) -> float:
@@ -101,13 +105,13 @@ def _certain(errors: Floats, runs: Floats) -> Floats:
     return np.asarray(share - 2 * np.sqrt(share * (1 - share) / count))
 
 
-def chances(values: Floats, runs: Floats, may: Flags) -> Floats:
+def chances(values: Floats, unknown: Floats, may: Flags) -> Floats:
     """p_try, one entry an agent."""
     count = int(np.count_nonzero(may))
     found = np.zeros(len(values))
     if not count:
         return found
-    tempting = (values[may] + UNCERTAIN * unknown(runs[may])) / TEMPERATURE
+    tempting = (values[may] + UNCERTAIN * unknown[may]) / TEMPERATURE
     odds = np.exp(tempting - tempting.max())
     found[may] = EVEN / count + (1 - EVEN) * odds / odds.sum()
     return found

@@ -216,7 +216,7 @@ class Hybrid:
         standing, reading = self._index.standing, view.reading
         members = reading.able if reading.able.any() else reading.matching
         errors = exploring.class_errors(standing.errors, standing.runs, members)
-        unknown = exploring.lead(left.values, standing.runs, left.tries > 0, left.best)
+        unknown = exploring.lead(left.values, left.unknown, left.tries > 0, left.best)
         return exploring.rate(terms.explore, reading.task["priority"], measured, errors, unknown)
 
     def _choice(self, view: View, rate: exploring.Rate, drawn: exploring.Drawn, settings: Sequence[Override]) -> Choice:
@@ -265,6 +265,7 @@ class _Open(NamedTuple):
     best: int
     equals: Sequence[int]
     values: Floats
+    unknown: Floats
     tries: Floats
     """p_try."""
 
@@ -280,4 +281,5 @@ def _left_open(view: View) -> _Open:
         among = able if able.any() else reading.matching & reading.room
         best, equals, values = view.ruling.place, view.ruling.equals, reading.scores
     may = exploring.plausible(values, among, standing.errors, standing.runs)
-    return _Open(best, equals.tolist(), values, exploring.chances(values, standing.runs, may))
+    unknown = exploring.unknown(standing.runs, view.opinion.like if view.opinion else None)
+    return _Open(best, equals.tolist(), values, unknown, exploring.chances(values, unknown, may))

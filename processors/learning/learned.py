@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from processors.features import ends
 from processors.learning.blend import restore
 from processors.learning.drift import NAMES, Inputs, Reference
+from processors.learning.kin import SHARPNESS
 from processors.learning.model import FEATURES, BadModel, Model, Options, Tasks, task_features
 from processors.reading import Places
 from processors.standing import Floats, Standing
@@ -33,6 +34,8 @@ class Opinion(NamedTuple):
     known: float
     """How like its training data the task is: the share of these that were no more like the others."""
     abstains: bool
+    like: Floats | None = None
+    """How much more like the task each agent's description is than those of others: 1 is as much. None: not looked."""
 
 
 class Scorer(Protocol):
@@ -96,7 +99,13 @@ class Learned:
             raise ValueError("the model gave no number for some agent")
         quality = np.full((len(tasks), len(self._ids)), np.nan)
         quality[:, slice(None) if places is None else places] = np.clip(said, 0.0, 1.0)
-        return list(map(Opinion, quality, np.clip(known, 0.0, 1.0).tolist(), told.abstains.tolist()))
+        like = self._like(read.vectors)
+        return list(map(Opinion, quality, np.clip(known, 0.0, 1.0).tolist(), told.abstains.tolist(), like))
+
+    def _like(self, texts: Vectors) -> Floats:
+        """(tasks, agents)"""
+        odds = np.exp(SHARPNESS * (texts @ self._vectors.T).astype(np.float64))
+        return np.asarray(odds / odds.mean(1, keepdims=True))
 
     def _options(self, standing: Standing, places: Places | None) -> Options:
         ids, vectors, counts = self._group(places)

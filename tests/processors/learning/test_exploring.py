@@ -112,7 +112,7 @@ def test_an_agent_without_room_or_far_below_the_best_is_not_tried():
 
 def test_an_agent_of_which_little_is_known_is_tried_more():
     runs = np.array([1000.0, 1000.0, 0.0])
-    chances = exploring.chances(np.array([0.5, 0.5, 0.5]), runs, np.ones(3, np.bool_))
+    chances = exploring.chances(np.array([0.5, 0.5, 0.5]), exploring.unknown(runs), np.ones(3, np.bool_))
     assert chances[2] > 1.5 * chances[0]
 
 
@@ -125,17 +125,24 @@ def test_an_agent_that_failed_in_its_first_runs_is_tried_on():
 def test_more_is_tried_while_one_is_new_and_the_best_is_known_and_as_much_as_ever_later():
     rates = []
     for runs in (0, 20, 100, 1000):
-        standing = np.array([1000.0, runs, 1000.0])
+        standing = exploring.unknown(np.array([1000.0, runs, 1000.0]))
         lead = exploring.lead(np.full(3, 0.5), standing, np.ones(3, np.bool_), best=0)
         rates.append(exploring.rate(0.05, 5, False, 0.0, lead).value)
     assert rates == sorted(rates, reverse=True)
     assert rates[0] < 0.05 * (1 + exploring.NEW_MORE) and rates[0] > 0.2 and rates[-1] == pytest.approx(0.05)
-    even, every, new = np.full(3, 0.5), np.ones(3, np.bool_), np.array([1000.0, 0.0, 0.0])
-    assert exploring.lead(even, np.zeros(3), every, best=0) == 0, "where all are new they take turns"
+    even, every, new = np.full(3, 0.5), np.ones(3, np.bool_), exploring.unknown(np.array([1000.0, 10.0, 10.0]))
+    assert exploring.lead(even, np.ones(3), every, best=0) == 0, "where all are new they take turns"
     better = exploring.lead(np.array([0.7, 0.5, 0.5]), new, every, best=0)
     assert 0 < better < exploring.lead(even, new, every, best=0), "a try costs more where the best is better"
     assert "for one is new" in exploring.rate(0.05, 5, False, 0.0, 0.5).reason
     assert exploring.rate(0.05, 2, False, 0.0, 1.0).value == 0
+
+
+def test_a_newcomer_is_tried_most_at_what_its_description_is_about():
+    runs, even, every = np.array([1000.0, 1000.0, 30.0]), np.full(3, 0.5), np.ones(3, np.bool_)
+    at_its_own, at_others = (exploring.unknown(runs, np.array([0.5, 0.5, like])) for like in (2.0, 0.5))
+    assert exploring.chances(even, at_its_own, every)[2] > 1.3 * exploring.chances(even, at_others, every)[2]
+    assert exploring.lead(even, at_its_own, every, best=0) > 2 * exploring.lead(even, at_others, every, best=0)
 
 
 def test_the_one_alone_is_not_said_to_be_left_to_chance():
@@ -157,7 +164,7 @@ def test_the_probabilities_of_all_agents_add_up_to_one(values, data):
     runs = np.array(data.draw(st.lists(st.floats(0, 1e6), min_size=count, max_size=count)))
     errors = np.array(data.draw(st.lists(st.floats(0, 1), min_size=count, max_size=count)))
     may = exploring.plausible(np.array(values), data.draw(flags), errors, runs)
-    tries = exploring.chances(np.array(values), runs, may)
+    tries = exploring.chances(np.array(values), exploring.unknown(runs), may)
     equals = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=count, unique=True))
     probability = data.draw(st.floats(0, 1)) if tries.any() else 0.0
     told = [*map(exploring.Drawn(equals[0], False, equals, tries, probability).propensity, range(count))]
