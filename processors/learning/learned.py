@@ -105,7 +105,7 @@ class Learned:
     def _like(self, texts: Vectors) -> Floats:
         """(tasks, agents)"""
         odds = np.exp(SHARPNESS * (texts @ self._vectors.T).astype(np.float64))
-        return np.asarray(odds / odds.mean(1, keepdims=True))
+        return np.asarray(odds / np.maximum(odds.sum(1, keepdims=True), 1e-9) * len(self._ids))
 
     def _options(self, standing: Standing, places: Places | None) -> Options:
         ids, vectors, counts = self._group(places)
