@@ -6,15 +6,16 @@ the one before had decided.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from processors import placing
 from processors.scaling import words
+from processors.scaling.hosts import Ground, Hosts
 from processors.scaling.signals import LOAD, Pools, Score, score, seen
 from processors.scaling.sizing import TARGET, Expected, instances_for, kept_at_least, load_of, slots_wanted
-from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 
 BY = "autoscaler"
 HELD_US = 3_600_000_000
@@ -39,6 +40,8 @@ class Limits:
     up_us: int
     """Cool-downs: since the last change of an agent, before it may grow or shrink."""
     down_us: int
+    lease_us: int = 10_000_000
+    """Without word for so long a host is not there."""
 
 
 class _Look(NamedTuple):
@@ -55,6 +58,8 @@ class _Agent:
     statuses: dict[str, PoolStatus] = field(default_factory=dict)
     looks: deque[_Look] = field(default_factory=deque)
     changed_at: int = 0
+    held_at: int = 0
+    """When it was told last that more would be right and make nothing better."""
     expected: Expected | None = None
 
 
@@ -67,6 +72,8 @@ class _Wanted(NamedTuple):
     score: Score
     why: str
     expected: float | None
+    is_held: bool = False
+    """Whether it needs more, and more would make nothing better."""
 
 
 class Autoscaler:
@@ -75,6 +82,9 @@ class Autoscaler:
         self._applied = mode == "on"
         self._zones = zones
         self._agents: dict[str, _Agent] = {}
+        self._hosts = Hosts(zones, limits.lease_us)
+        self._ground: Ground | None = None
+        """Of the newest look."""
         self._moved: dict[str, tuple[str, int, int]] = {}
         """Changes of late, by decision: agent, when, and by how many."""
 
@@ -93,12 +103,15 @@ class Autoscaler:
         if status["agent_id"]:
             self._of(status["agent_id"]).statuses[status["pool"]] = status
 
+    def heartbeat(self, event: AgentHeartbeat) -> None:
+        agent = self._agents.get(event["agent_id"])
+        if agent is None or agent.definition is None or agent.definition["runner"] != "external":
+            self._hosts.heard(event)
+
     def decided(self, decision: ScalingDecision) -> None:
         """One of before a restart, or of our own, come back. What was tried only holds off nothing that is done."""
         if decision["applied"] == self._applied:
-            self._moved[decision["event_id"]] = _move(decision)
-            agent = self._of(decision["agent_id"])
-            agent.changed_at = max(agent.changed_at, decision["at"])
+            self._note(decision)
 
     def undone(self, decision: ScalingDecision) -> None:
         """It could not be done: the next look may ask for it again."""
@@ -115,24 +128,47 @@ class Autoscaler:
 
     def size(self, agent_id: str) -> int:
         """Instances that are wanted now; 0 as well for agents that are none of the line's own."""
-        agent = self._agents.get(agent_id)
-        if agent is None or agent.definition is None:
-            return 0
-        return placing.total(placing.wanted(agent.definition, agent.wish, self._zones))
+        return placing.total(self._of_zones(agent_id))
+
+    def zones_for(self, decision: ScalingDecision) -> Collection[str] | None:
+        """Where instances of this look are to come; null: as they are spread."""
+        if self._ground is None or decision["after"] <= decision["before"]:
+            return None
+        return self._ground.roomy(self._ground.open_to(self._used(decision["agent_id"])))
 
     # --- what is decided
 
     def look(self, now: int, cpu: float | None = None) -> list[ScalingDecision]:
-        """The changes of this period. `cpu`: share of the hosts' processors that is used, where somebody knows it."""
+        """The changes of this period, and what was right but would make nothing better. `cpu`: use of the processors,
+        for who knows it better than the heartbeats."""
+        self._ground = self._hosts.look(now)
         longest = max(self._limits.up_us, self._limits.down_us)
         self._moved = {name: move for name, move in self._moved.items() if now - move[1] < longest}
         asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now, cpu))]
         more = sorted((w for w in asked if w.after > w.before), key=lambda w: -w.score.value)
         fewer = sorted((w for w in asked if w.after < w.before), key=lambda w: w.score.value)
-        return [*self._grown(more, now), *self._shrunk(fewer, now)]
+        held = [self._decision(w, 0, "", now) for w in asked if w.is_held]
+        return [*self._grown(more, now), *held, *self._shrunk(fewer, now)]
 
     def _of(self, agent_id: str) -> _Agent:
         return self._agents.setdefault(agent_id, _Agent())
+
+    def _of_zones(self, agent_id: str) -> dict[str, int]:
+        agent = self._agents.get(agent_id)
+        if agent is None or agent.definition is None:
+            return {}
+        return placing.wanted(agent.definition, agent.wish, self._zones)
+
+    def _used(self, agent_id: str) -> list[str]:
+        return [zone for zone, count in self._of_zones(agent_id).items() if count]
+
+    def _note(self, decision: ScalingDecision) -> None:
+        agent = self._of(decision["agent_id"])
+        if decision["after"] == decision["before"]:
+            agent.held_at = max(agent.held_at, decision["at"])
+        else:
+            self._moved[decision["event_id"]] = _move(decision)
+            agent.changed_at = max(agent.changed_at, decision["at"])
 
     def _wanted(self, agent_id: str, now: int, cpu: float | None) -> _Wanted | None:
         """What the load asks for; null where nothing is to change, or nobody may change it."""
@@ -144,20 +180,37 @@ class Autoscaler:
         comes = slots_wanted(pools, _per_s(agent.looks, pools, now))
         ahead = agent.expected.soon / TARGET if agent.expected else 0.0
         slots = max(comes, ahead)
-        found = score(pools, load_of(slots, before, limits.slots_each), cpu)
+        found = self._score(agent_id, pools, load_of(slots, before, limits.slots_each), cpu)
         again = bool(agent.looks) and agent.looks[-1].score > 1
         self._remember(agent, _Look(now, pools.arrived, slots, found.value))
         if agent.wish and agent.wish["by"] != BY and now - agent.wish["at"] < HELD_US:
             return None
-        after, why = before, ""
+        after, why, held = before, "", ""
         if found.value > 1 and again and now - agent.changed_at >= limits.up_us:
             size = max(instances_for(slots, limits.slots_each), before + 1)
             after = max(before, min(size, limits.instances_max))
             why = words.growth(pools, found, slots, ahead > comes, size, after)
+            if after > before and (held := self._held(agent_id, why)):
+                after, why = before, held
         elif found.value < 0 and now - agent.changed_at >= limits.down_us:
             after, why = self._fewer(agent, before, pools, now)
         expected = round(ahead / limits.slots_each, 2) if agent.expected else None
-        return _Wanted(agent_id, before, after, found, why, expected)
+        is_held = bool(held) and now - agent.held_at >= limits.up_us
+        return _Wanted(agent_id, before, after, found, why, expected, is_held)
+
+    def _score(self, agent_id: str, pools: Pools, load: float, cpu: float | None) -> Score:
+        ground = self._ground
+        if cpu is not None or ground is None:
+            return score(pools, load, cpu)
+        return score(pools, load, ground.of_agents.get(agent_id), eases=ground.eases(self._used(agent_id)))
+
+    def _held(self, agent_id: str, why: str) -> str:
+        """Why more instances would make nothing better; empty where they would."""
+        if self._ground is None:
+            return ""
+        to = self._ground.open_to(self._used(agent_id))
+        least = min((self._ground.cpu[zone] for zone in to if zone in self._ground.cpu), default=None)
+        return "" if self._ground.roomy(to) else words.held(why, to, least)
 
     def _remember(self, agent: _Agent, look: _Look) -> None:
         """As long as arrivals are counted, and as a scale-in looks back."""
@@ -230,8 +283,7 @@ class Autoscaler:
             "expected": wish.expected,
             "reason": wish.why if after == wish.after else f"{wish.why} {cut}",
         }
-        self._moved[decision["event_id"]] = _move(decision)
-        self._agents[wish.agent_id].changed_at = now
+        self._note(decision)
         return decision
 
 

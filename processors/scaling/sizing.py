@@ -47,13 +47,13 @@ def kept_at_least(pools: Pools, expected: Expected | None, slots_each: int) -> i
 
 
 def resized(of_zones: Mapping[str, int], total: int, there: Collection[str] | None = None) -> dict[str, int]:
-    """One by one into the zone that has the fewest, or out of the one that has the most. Zones that somebody emptied
-    stay empty while there are others; new ones go only where somebody is `there`, if that is known of any."""
+    """One by one into the zone that has the fewest, or out of the one that has the most. `there`: zones in which that
+    is of use; null: all. Zones that somebody emptied stay empty while there are others."""
     made = dict(of_zones)
-    used = [zone for zone, count in made.items() if count] or list(made)
-    used = [zone for zone in used if there is None or zone in there] or used
+    here = [zone for zone in made if there is None or zone in there] or list(made)
+    used = [zone for zone in here if made[zone]] or here
     while (missing := total - sum(made.values())) > 0:
         made[min(used, key=made.__getitem__)] += 1
     for _ in range(-missing):
-        made[max(used, key=made.__getitem__)] -= 1
+        made[max(used if any(map(made.__getitem__, used)) else made, key=made.__getitem__)] -= 1
     return made

@@ -1,5 +1,7 @@
 """The reasons of the autoscaler's decisions, in words that a person can check against what was seen."""
 
+from collections.abc import Collection
+
 from processors.scaling.signals import LOAD, Pools, Score
 from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
 
@@ -13,6 +15,14 @@ def growth(pools: Pools, score: Score, slots: float, forecast: bool, size: int, 
     else:
         said = f"The load is {load:.0%}, more than {LOAD.high:.0%}: {_work(pools)}."
     return said if after == size else f"{said} {size} would be right; an agent has {after} at most."
+
+
+def held(why: str, full: Collection[str], cpu: float | None) -> str:
+    """Why none is added that the load asks for; the zones that it could go to are full, or there is none."""
+    if not full:
+        return f"{why} None is added: no host takes instances, so none would come to life."
+    where = f"the hosts of zone {' and '.join(sorted(full))}" if any(full) else "the hosts"
+    return f"{why} None is added: {where} use {cpu:.0%} of their processors, so more there would make nothing better."
 
 
 def _work(pools: Pools) -> str:
