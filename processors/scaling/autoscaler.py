@@ -15,13 +15,14 @@ from processors.scaling import words
 from processors.scaling.hosts import Ground, Hosts
 from processors.scaling.signals import LOAD, Pools, Score, score, seen
 from processors.scaling.sizing import TARGET, Expected, instances_for, kept_at_least, load_of, slots_wanted
+from processors.scaling.steps import Steps
 from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 
 BY = "autoscaler"
 HELD_US = 3_600_000_000
 """So long what a person asked for stays as it is."""
-STEP_UP, STEP_DOWN = 10, 5
-"""Instances that the fleet may gain and lose within the cool-down."""
+RIGHT = 0.65
+"""A growth that was cut goes on until the load is no more than this: nearly what it would have come to at once."""
 ENOUGH = 30
 """Arrivals that tell their rate; fewer are counted over more looks."""
 LOOKS = 4
@@ -61,6 +62,8 @@ class _Agent:
     held_at: int = 0
     """When it was told last that more would be right and make nothing better."""
     expected: Expected | None = None
+    was_cut: bool = False
+    """Whether it grew by less than was right, and still has less."""
 
 
 class _Wanted(NamedTuple):
@@ -85,8 +88,7 @@ class Autoscaler:
         self._hosts = Hosts(zones, limits.lease_us)
         self._ground: Ground | None = None
         """Of the newest look."""
-        self._moved: dict[str, tuple[str, int, int]] = {}
-        """Changes of late, by decision: agent, when, and by how many."""
+        self._steps = Steps(limits.up_us, limits.down_us)
 
     # --- what the topics tell
 
@@ -115,11 +117,9 @@ class Autoscaler:
 
     def undone(self, decision: ScalingDecision) -> None:
         """It could not be done: the next look may ask for it again."""
-        self._moved.pop(decision["event_id"], None)
-        agent = self._of(decision["agent_id"])
+        agent, before = self._of(decision["agent_id"]), self._steps.undo(decision)
         if agent.changed_at == decision["at"]:
-            times = [at for agent_id, at, _ in self._moved.values() if agent_id == decision["agent_id"]]
-            agent.changed_at = max(times, default=0)
+            agent.changed_at = before
 
     def expects(self, expected: Mapping[str, Expected]) -> None:
         """The newest forecasts; agents that are left out have none."""
@@ -142,8 +142,7 @@ class Autoscaler:
         """The changes of this period, and what was right but would make nothing better. `cpu`: use of the processors,
         for who knows it better than the heartbeats."""
         self._ground = self._hosts.look(now)
-        longest = max(self._limits.up_us, self._limits.down_us)
-        self._moved = {name: move for name, move in self._moved.items() if now - move[1] < longest}
+        self._steps.forget(now)
         asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now, cpu))]
         more = sorted((w for w in asked if w.after > w.before), key=lambda w: -w.score.value)
         fewer = sorted((w for w in asked if w.after < w.before), key=lambda w: w.score.value)
@@ -167,7 +166,7 @@ class Autoscaler:
         if decision["after"] == decision["before"]:
             agent.held_at = max(agent.held_at, decision["at"])
         else:
-            self._moved[decision["event_id"]] = _move(decision)
+            self._steps.note(decision)
             agent.changed_at = max(agent.changed_at, decision["at"])
 
     def _wanted(self, agent_id: str, now: int, cpu: float | None) -> _Wanted | None:
@@ -180,16 +179,19 @@ class Autoscaler:
         comes = slots_wanted(pools, _per_s(agent.looks, pools, now))
         ahead = agent.expected.soon / TARGET if agent.expected else 0.0
         slots = max(comes, ahead)
-        found = self._score(agent_id, pools, load_of(slots, before, limits.slots_each), cpu)
+        load = load_of(slots, before, limits.slots_each)
+        found = self._score(agent_id, pools, load, cpu)
+        agent.was_cut = agent.was_cut and load > RIGHT
         again = bool(agent.looks) and agent.looks[-1].score > 1
         self._remember(agent, _Look(now, pools.arrived, slots, found.value))
         if agent.wish and agent.wish["by"] != BY and now - agent.wish["at"] < HELD_US:
             return None
         after, why, held = before, "", ""
-        if found.value > 1 and again and now - agent.changed_at >= limits.up_us:
+        if (agent.was_cut or (found.value > 1 and again)) and now - agent.changed_at >= limits.up_us:
             size = max(instances_for(slots, limits.slots_each), before + 1)
             after = max(before, min(size, limits.instances_max))
-            why = words.growth(pools, found, slots, ahead > comes, size, after)
+            goes_on = agent.was_cut and found.value <= 1
+            why = words.growth(pools, found, slots, ahead > comes, goes_on, size, after)
             if after > before and (held := self._held(agent_id, why)):
                 after, why = before, held
         elif found.value < 0 and now - agent.changed_at >= limits.down_us:
@@ -240,18 +242,18 @@ class Autoscaler:
     # --- the fleet as a whole
 
     def _grown(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
-        step = STEP_UP - self._lately(now, self._limits.up_us, 1)
-        room = self._limits.fleet_max - sum(map(self.size, self._agents))
-        by_step = words.cut_by_step("gains", STEP_UP, self._limits.up_us)
-        bound = words.cut_by_bound(f"the fleet has {self._limits.fleet_max} at most")
-        return self._shared(asked, 1, (step, by_step), (room, bound), now)
+        fleet, most = sum(map(self.size, self._agents)), self._limits.fleet_max
+        step, left = self._steps.up(fleet, now)
+        by_step = words.cut_by_step("gains", step, self._limits.up_us)
+        bound = words.cut_by_bound(f"the fleet has {most} at most")
+        return self._shared(asked, 1, (left, by_step), (most - fleet, bound), now)
 
     def _shrunk(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
-        step = STEP_DOWN - self._lately(now, self._limits.down_us, -1)
-        room = sum(map(self.size, self._agents)) - self._limits.fleet_min
-        by_step = words.cut_by_step("loses", STEP_DOWN, self._limits.down_us)
-        bound = words.cut_by_bound(f"the fleet keeps {self._limits.fleet_min}")
-        return self._shared(asked, -1, (step, by_step), (room, bound), now)
+        fleet, least = sum(map(self.size, self._agents)), self._limits.fleet_min
+        step, left = self._steps.down(fleet, now)
+        by_step = words.cut_by_step("loses", step, self._limits.down_us)
+        bound = words.cut_by_bound(f"the fleet keeps {least}")
+        return self._shared(asked, -1, (left, by_step), (fleet - least, bound), now)
 
     def _shared(
         self, asked: Sequence[_Wanted], sign: int, step: tuple[int, str], room: tuple[int, str], now: int
@@ -265,9 +267,6 @@ class Autoscaler:
                 made.append(self._decision(wish, sign * count, cut, now))
                 left -= count
         return made
-
-    def _lately(self, now: int, within_us: int, sign: int) -> int:
-        return sum(max(0, sign * by) for _, at, by in self._moved.values() if now - at < within_us)
 
     def _decision(self, wish: _Wanted, by: int, cut: str, now: int) -> ScalingDecision:
         after = wish.before + by
@@ -284,11 +283,8 @@ class Autoscaler:
             "reason": wish.why if after == wish.after else f"{wish.why} {cut}",
         }
         self._note(decision)
+        self._agents[wish.agent_id].was_cut = self._applied and after < wish.after
         return decision
-
-
-def _move(decision: ScalingDecision) -> tuple[str, int, int]:
-    return decision["agent_id"], decision["at"], decision["after"] - decision["before"]
 
 
 def _per_s(looks: Sequence[_Look], pools: Pools, now: int) -> float:

@@ -6,9 +6,11 @@ from processors.scaling.signals import LOAD, Pools, Score
 from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
 
 
-def growth(pools: Pools, score: Score, slots: float, forecast: bool, size: int, after: int) -> str:
+def growth(pools: Pools, score: Score, slots: float, forecast: bool, goes_on: bool, size: int, after: int) -> str:
     load = next(signal["value"] for signal in score.signals if signal["name"] == "load")
-    if load <= LOAD.high:
+    if goes_on:
+        said = f"The load is {load:.0%}, and {TARGET:.0%} is right: what was cut before goes on."
+    elif load <= LOAD.high:
         said = f"{pools.waiting} tasks wait, the first for {pools.oldest_wait_s:.0f} s: one more is tried."
     elif forecast:
         said = f"The forecast expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
