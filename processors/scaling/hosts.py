@@ -11,12 +11,15 @@ from statistics import fmean
 from typing import NamedTuple
 
 from processors.scaling.signals import CPU
+from processors.scaling.sizing import may_grow
 from schemas.events import AgentHeartbeat
 
 FULL = 0.9
 """Share of the processors in use above which one more instance only takes from those that are there."""
 MEAN_US = 60_000_000
 """What a host tells of its processors counts over so long: a moment is nobody's need."""
+BACK_US = 300_000_000
+"""A process that ends is started again within seconds, and most machines are back by then."""
 
 
 @dataclass(slots=True)
@@ -38,18 +41,25 @@ class Ground(NamedTuple):
     """Processors in use by zone, where they are told."""
     of_agents: Mapping[str, float]
     """The same for the hosts of each agent, by its instances there."""
+    silent_us: Mapping[str, int]
+    """Zones in which no host takes instances while others do, and for how long that was seen."""
 
-    def open_to(self, used: Collection[str]) -> frozenset[str]:
-        """Zones that more instances of an agent may go to, which is in use in these: others only when none is there."""
-        return self.there & frozenset(used) or self.there
+    @property
+    def lost(self) -> frozenset[str]:
+        """Zones that nobody waits for any more."""
+        return frozenset(zone for zone, silent_us in self.silent_us.items() if silent_us >= BACK_US)
+
+    def open_to(self, of_zones: Mapping[str, int]) -> frozenset[str]:
+        """Zones that more instances of an agent may go to which has these."""
+        return frozenset(may_grow(of_zones, self.there))
 
     def roomy(self, zones: Collection[str], below: float = FULL) -> frozenset[str]:
         """Those of the zones whose processors are less in use than this, as far as is known."""
         return frozenset(zone for zone in zones if self.cpu.get(zone, 0.0) < below)
 
-    def eases(self, used: Collection[str]) -> bool:
-        """Whether more instances of an agent that is in these zones would meet processors with room."""
-        return bool(self.roomy(self.open_to(used), CPU.high))
+    def eases(self, of_zones: Mapping[str, int]) -> bool:
+        """Whether more instances of an agent which has these would meet processors with room."""
+        return bool(self.roomy(self.open_to(of_zones), CPU.high))
 
 
 class Hosts:
@@ -59,6 +69,8 @@ class Hosts:
         self._silent_us = silent_us
         self._hosts: dict[str, _Host] = {}
         self._is_told = False
+        self._silent_since: dict[str, int] = {}
+        """By zone. Counted in looks: who was deaf itself for a while must not believe that zones were silent."""
 
     def heard(self, beat: AgentHeartbeat) -> None:
         host = self._hosts.get(beat["host_id"])
@@ -82,10 +94,14 @@ class Hosts:
                     by_agent[agent_id].append((count, host.cpu))
         if not self._is_told:
             return None
+        there = frozenset(host.zone for host in here)
+        silent = self._zones - there if there else frozenset[str]()
+        self._silent_since = {zone: self._silent_since.get(zone, now) for zone in silent}
         return Ground(
-            frozenset(host.zone for host in here),
+            there,
             {zone: fmean(used) for zone, used in by_zone.items()},
             {name: _weighed(parts) for name, parts in by_agent.items() if any(count for count, _ in parts)},
+            {zone: now - since for zone, since in self._silent_since.items()},
         )
 
 

@@ -1,6 +1,6 @@
 """The reasons of the autoscaler's decisions, in words that a person can check against what was seen."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from processors.scaling.signals import LOAD, Pools, Score
 from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
@@ -17,6 +17,14 @@ def growth(pools: Pools, score: Score, slots: float, forecast: bool, goes_on: bo
     else:
         said = f"The load is {load:.0%}, more than {LOAD.high:.0%}: {_work(pools)}."
     return said if after == size else f"{said} {size} would be right; an agent has {after} at most."
+
+
+def elsewhere(silent_us: Mapping[str, int], gone: int) -> str:
+    """`silent_us`: zones where an agent has instances that do not live; so many of these are waited for no more."""
+    if not gone:
+        return f"They go elsewhere than zone {' and '.join(sorted(silent_us))}, where no host takes instances."
+    since = " and ".join(f"{zone} for {_span(us)}" for zone, us in sorted(silent_us.items()))
+    return f"No host has taken instances in zone {since}: {gone} there count no more."
 
 
 def held(why: str, full: Collection[str], cpu: float | None) -> str:

@@ -25,7 +25,7 @@ from streams.acting import Wish, scale_out
 from streams.monitor import Monitor
 from tests.support.alerts import alert, outcome
 from tests.support.executor import host_settings, running_host
-from tests.support.scaling import S, definition, status, wish
+from tests.support.scaling import T0, S, beat, definition, status, wish
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -67,6 +67,9 @@ def test_a_decision_gets_to_the_fleet_when_the_autoscaler_is_on_and_only_then(
     agent_id = f"scaled-{mode.replace('_', '-')}"
     settings = replace(broker, scaling=mode, zones=("a", "b"), fleet_max=10_000)
     introduce(settings, agent_id, 2)
+    for zone in settings.zones:
+        one = beat(f"scaled-{zone}", time.time() + 20 - T0, zone=zone, **{agent_id: 0})
+        write(settings, "agents.heartbeats", "AgentHeartbeat", agent_id, one)
     with monitor(settings, monkeypatch):
         [decision] = until(lambda: newest(settings, agent_id, 5), 20, "the decision is written")
     assert (decision["before"], decision["applied"]) == (2, mode == "on")

@@ -6,7 +6,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, cast
 
 from processors.placing import spread
@@ -151,6 +151,22 @@ class Fleet:
             if decision["applied"]:
                 self.scaler.desired(self._wishes[decision["event_id"]])
             self.scaler.decided(decision)
+
+    def zone_dies(self, zone: str) -> None:
+        """What ran there begins anew elsewhere."""
+        self.dead.add(zone)
+        for pool in self.pools.values():
+            lost = [end for end in pool.ends if end[2].zone == zone]
+            pool.ends = [end for end in pool.ends if end[2].zone != zone]
+            heapify(pool.ends)
+            pool.waiting.extendleft(self.now_s for _ in lost)
+            for one in pool.instances:
+                one.running *= one.zone != zone
+
+    def zone_is_back(self, zone: str) -> None:
+        self.dead.remove(zone)
+        for one in (one for pool in self.pools.values() for one in pool.instances if one.zone == zone):
+            one.ready_s = max(one.ready_s, self.now_s + self._start_s)
 
     def person_asks(self, name: str, count: int) -> None:
         self.scaler.desired(wish(count, self.now_s, name, by="ana"))
