@@ -36,8 +36,8 @@ def instances_for(slots: float, slots_each: int) -> int:
 
 
 def load_of(slots: float, instances: int, slots_each: int) -> float:
-    """Work that wants so many slots, as a share of those that the wanted instances have."""
-    return slots * TARGET / (instances * slots_each)
+    """Work that wants so many slots, as a share of those that the wanted instances have; of none any work is all."""
+    return slots * TARGET / (instances * slots_each) if instances else float(slots > 0)
 
 
 def kept_at_least(pools: Pools, expected: Expected | None, slots_each: int) -> int:
@@ -46,14 +46,21 @@ def kept_at_least(pools: Pools, expected: Expected | None, slots_each: int) -> i
     return max(instances_for(pools.running, slots_each), instances_for(upper, slots_each))
 
 
+def may_grow(of_zones: Mapping[str, int], there: Collection[str]) -> list[str]:
+    """Zones that more instances may go to, of those that are `there`. Those without any are passed over where others
+    have more than one: somebody emptied them."""
+    here = [zone for zone in of_zones if zone in there]
+    return [zone for zone in here if of_zones[zone]] if any(of_zones[zone] > 1 for zone in here) else here
+
+
 def resized(of_zones: Mapping[str, int], total: int, there: Collection[str] | None = None) -> dict[str, int]:
-    """One by one into the zone that has the fewest, or out of the one that has the most. Zones that somebody emptied
-    stay empty while there are others; new ones go only where somebody is `there`, if that is known of any."""
-    made = dict(of_zones)
-    used = [zone for zone, count in made.items() if count] or list(made)
-    used = [zone for zone in used if there is None or zone in there] or used
+    """One by one into the zone that has the fewest, or out of the one that has the most. `there`: zones in which that
+    is of use; null: all."""
+    made, there = dict(of_zones), of_zones if there is None else there
+    to = may_grow(made, there) or list(made)
     while (missing := total - sum(made.values())) > 0:
-        made[min(used, key=made.__getitem__)] += 1
+        made[min(to, key=made.__getitem__)] += 1
     for _ in range(-missing):
-        made[max(used, key=made.__getitem__)] -= 1
+        here = [zone for zone in made if zone in there and made[zone]] or list(made)
+        made[max(here, key=made.__getitem__)] -= 1
     return made

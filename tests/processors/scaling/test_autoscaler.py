@@ -54,9 +54,14 @@ def test_the_composite_weighs_queue_wait_busy_and_errors():
         assert score(pools(**at_the_top | {name: at_the_end[name]}), 0.0).value == pytest.approx(part)
 
 
-def test_the_processors_of_the_hosts_count_in_place_of_busy_slots_where_they_are_known():
-    idle = {"waiting": 60, "oldest_wait_ms": 17_500, "running": 0, "error_rate": 0.03}
-    assert score(pools(**idle), 0.0, cpu=0.7).value == pytest.approx(0.4 * 0.5 + 0.3 * 0.5 + 0.2 + 0.1 * 0.5)
+def test_processors_and_busy_slots_share_a_weight_and_whichever_asks_for_more_counts():
+    told = {"waiting": 60, "oldest_wait_ms": 17_500, "error_rate": 0.03}
+    rest = 0.4 * 0.5 + 0.3 * 0.5 + 0.1 * 0.5
+    assert score(pools(**told, running=3), 0.0, cpu=0.7).value == pytest.approx(rest + 0.2)
+    assert score(pools(**told, running=8), 0.0, cpu=0.1).value == pytest.approx(rest + 0.2), "it waits for a model"
+    assert score(pools(**told, running=0), 0.0, cpu=1.0).value == pytest.approx(rest - 0.2 * 0.6), "others are busy"
+    names = [signal["name"] for signal in score(pools(**told), 0.0, cpu=0.7).signals]
+    assert names == ["load", "queue", "wait_s", "utilisation", "errors", "cpu"]
 
 
 def test_slots_are_for_what_comes_and_to_work_off_what_waits():
