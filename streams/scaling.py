@@ -15,6 +15,7 @@ from infra.settings import Settings
 from processors import placing
 from processors.scaling.autoscaler import BY, Autoscaler, Limits
 from processors.scaling.sizing import Expected, resized
+from schemas.calendar import calendar
 from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 from streams.beside import Beside
 
@@ -106,6 +107,7 @@ def limits(settings: Settings) -> Limits:
         int(settings.scale_up_s * 1_000_000),
         int(settings.scale_down_s * 1_000_000),
         int(settings.lease_s * 1_000_000),
+        calendar(settings.calendar, settings.calendar_timezone),
     )
 
 

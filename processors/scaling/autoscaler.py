@@ -13,9 +13,18 @@ from processors import placing
 from processors.scaling import words
 from processors.scaling.hosts import Ground, Hosts
 from processors.scaling.signals import LOAD, Pools, Score, score, seen
-from processors.scaling.sizing import TARGET, Expected, instances_for, kept_at_least, load_of, slots_wanted
+from processors.scaling.sizing import (
+    TARGET,
+    Expected,
+    by_calendar,
+    instances_for,
+    kept_at_least,
+    load_of,
+    slots_wanted,
+)
 from processors.scaling.steps import Steps
 from processors.scaling.watched import Look, Watched
+from schemas.calendar import Calendar
 from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 
 BY = "autoscaler"
@@ -38,6 +47,8 @@ class Limits:
     down_us: int
     lease_us: int = 10_000_000
     """Without word for so long a host is not there."""
+    calendar: Calendar | None = None
+    """Of which agents it tells the load to come that have no forecast."""
 
 
 class _Seen(NamedTuple):
@@ -52,8 +63,9 @@ class _Seen(NamedTuple):
     pools: Pools
     slots: float
     """That the work wants."""
-    is_forecast: bool
-    """Whether that is the work to come."""
+    expected: Expected | None
+    ahead: str
+    """Who expects that much, where it is work to come."""
     load: float
     score: Score
 
@@ -181,7 +193,7 @@ class Autoscaler:
                 after, why, is_held = before, held, now - agent.held_at >= limits.up_us
         elif found.score.value < 0 and now - agent.changed_at >= limits.down_us:
             after, why = self._fewer(found, before, now)
-        expected = round(agent.expected.soon / TARGET / limits.slots_each, 2) if agent.expected else None
+        expected = round(found.expected.soon / TARGET / limits.slots_each, 2) if found.expected else None
         return _Wanted(agent_id, before, after, found.score, why, expected, is_held)
 
     def _seen(self, agent_id: str, now: int, cpu: float | None) -> _Seen:
@@ -189,11 +201,15 @@ class Autoscaler:
         gone = sum(of_zones[zone] for zone in self._ground.lost) if self._ground else 0
         pools = seen(agent.statuses.values(), now)
         comes = slots_wanted(pools, agent.per_s(pools, now))
-        ahead = agent.expected.soon / TARGET if agent.expected else 0.0
+        expected = agent.expected
+        if expected is None and self._limits.calendar is not None:
+            expected = by_calendar(self._limits.calendar, comes * TARGET, now)
+        ahead = expected.soon / TARGET if expected else 0.0
         slots = max(comes, ahead)
         load = load_of(slots, placing.total(of_zones) - gone, each)
         found = self._score(agent_id, pools, load, cpu)
-        return _Seen(agent, agent_id, of_zones, gone, pools, slots, ahead > comes, load, found)
+        by = expected.by if expected and ahead > comes else ""
+        return _Seen(agent, agent_id, of_zones, gone, pools, slots, expected, by, load, found)
 
     def _score(self, agent_id: str, pools: Pools, load: float, cpu: float | None) -> Score:
         ground = self._ground
@@ -215,7 +231,7 @@ class Autoscaler:
         size = max(instances_for(found.slots, limits.slots_each), found.here + 1) + gone
         after = max(before, min(size, limits.instances_max))
         goes_on = found.watched.was_cut and found.score.value <= 1
-        why = words.growth(found.pools, found.score, found.slots, found.is_forecast, goes_on, size, after)
+        why = words.growth(found.pools, found.score, found.slots, found.ahead, goes_on, size, after)
         silent_us = self._ground.silent_us if self._ground else {}
         away = {zone: us for zone, us in silent_us.items() if found.of_zones[zone]}
         return after, f"{why} {words.elsewhere(away, gone)}" if away else why
@@ -226,7 +242,7 @@ class Autoscaler:
         Work of which nothing is heard for so long is no small load: its dispatcher may be gone. And where instances do
         not answer, those that do are what is left.
         """
-        limits, pools, looks, expected = self._limits, found.pools, found.watched.looks, found.watched.expected
+        limits, pools, looks, expected = self._limits, found.pools, found.watched.looks, found.expected
         if pools.instances < found.here or not found.here:
             return before, ""
         watched_us = now - looks[0].at

@@ -2,24 +2,37 @@
 
 from collections.abc import Collection, Mapping
 from math import ceil
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from processors.scaling.signals import LOAD, Pools
+from schemas.calendar import Calendar
 
 TARGET = 0.6
 """Share of the slots that shall be at work: between the two thresholds, so that a change ends in the dead band."""
 WORK_OFF_S = 300.0
 """What waits shall be worked off in so long, beside what comes."""
+STEP_US = 600_000_000
+SOON_STEPS, HOUR_STEPS = 3, 6
+"""Steps that a calendar looks ahead: as far as the forecast does."""
 _ROUNDING = 1e-9
 
 
 class Expected(NamedTuple):
-    """What the forecast says [slots at work]."""
+    """What the forecast says, or the calendar [slots at work]."""
 
     soon: float
     """The most that is expected in the next quarter of an hour or two."""
     upper: float
-    """The most that its interval holds within the horizon."""
+    """The most that its interval holds within the horizon; the calendar has no interval."""
+    by: Literal["forecast", "calendar"] = "forecast"
+
+
+def by_calendar(calendar: Calendar, at_work: float, now: int) -> Expected | None:
+    """A load that goes with the calendar from what it is now; null where that does not rise."""
+    of_now = calendar.factor(now)
+    rises = [calendar.factor(now + step * STEP_US) / of_now for step in range(HOUR_STEPS + 1)]
+    soon, upper = (at_work * max(some) for some in (rises[: SOON_STEPS + 1], rises))
+    return Expected(soon, upper, "calendar") if upper > at_work else None
 
 
 def slots_wanted(pools: Pools, per_s: float) -> float:

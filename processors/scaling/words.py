@@ -6,14 +6,15 @@ from processors.scaling.signals import LOAD, Pools, Score
 from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
 
 
-def growth(pools: Pools, score: Score, slots: float, forecast: bool, goes_on: bool, size: int, after: int) -> str:
+def growth(pools: Pools, score: Score, slots: float, ahead: str, goes_on: bool, size: int, after: int) -> str:
+    """`ahead`: who expects that much, where it is work to come."""
     load = next(signal["value"] for signal in score.signals if signal["name"] == "load")
     if goes_on:
         said = f"The load is {load:.0%}, and {TARGET:.0%} is right: what was cut before goes on."
     elif load <= LOAD.high:
         said = f"{pools.waiting} tasks wait, the first for {pools.oldest_wait_s:.0f} s: one more is tried."
-    elif forecast:
-        said = f"The forecast expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
+    elif ahead:
+        said = f"The {ahead} expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
     else:
         said = f"The load is {load:.0%}, more than {LOAD.high:.0%}: {_work(pools)}."
     return said if after == size else f"{said} {size} would be right; an agent has {after} at most."
