@@ -73,7 +73,7 @@ def set_by(
     return made
 
 
-def used(known: Mapping[str, AgentWeight], mode: str) -> dict[str, AgentWeight]:
+def counted(known: Mapping[str, AgentWeight], mode: str) -> dict[str, AgentWeight]:
     """Those that a router counts with when the setting `weights` is `mode`; whoever is not named has 1."""
     return {name: one for name, one in known.items() if mode == ON and one["applied"] and factor(one) != 1}
 

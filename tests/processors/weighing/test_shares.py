@@ -14,7 +14,7 @@ from processors.chance import draw
 from processors.learning.hybrid import Asked, Hybrid, Terms
 from processors.routing import Index
 from processors.weighing.day import Day, Shown
-from processors.weighing.weights import used, weigh
+from processors.weighing.weights import counted, weigh
 from tests.support.agents import agent, pool, registry, task
 from tests.support.opinions import Says
 from tests.support.samples import sample
@@ -138,7 +138,7 @@ def days_of(quality: Any, count: int, tasks: int = 120, said: float = 0.25) -> l
     course = []
     for number in range(count):
         day = Day(date(2026, 9, 1) + timedelta(days=number))
-        hybrid = Hybrid(Index(registry(*TWO), Limits(), weights=used(known, "on")))
+        hybrid = Hybrid(Index(registry(*TWO), Limits(), weights=counted(known, "on")))
         got = 0
         for each in range(tasks):
             task_id = f"{number}/{each}"

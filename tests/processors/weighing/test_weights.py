@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from math import log2
+from pathlib import Path
 from statistics import fmean, geometric_mean
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.weighing.day import Day, Shown, over
-from processors.weighing.weights import LEAST, MOST, is_reckoned, set_by, used, weigh
+from processors.weighing.weights import LEAST, MOST, counted, is_reckoned, set_by, weigh
 from schemas.codec import decode_as, encode
 from tests.support.samples import sample
 from tests.support.weighing import shown, shows, weight
@@ -137,10 +138,10 @@ def test_a_dry_run_shows_what_would_come_and_the_first_day_that_counts_begins_at
     known: Any = {}
     for number in range(20):
         known |= after(known, bad, DAY + timedelta(days=number), applied=False)
-    assert known["a"]["weight"] < 0.6 and used(known, "on") == {}
+    assert known["a"]["weight"] < 0.6 and counted(known, "on") == {}
     first = after(known, bad, DAY + timedelta(days=20))
     assert first["a"]["before"] == 1 and first["a"]["weight"] >= 1 / STEP - 1e-9
-    assert set(used(first, "on")) == {"a", "b"} and used(first, "dry_run") == used(first, "off") == {}
+    assert set(counted(first, "on")) == {"a", "b"} and counted(first, "dry_run") == counted(first, "off") == {}
 
 
 def test_what_a_person_sets_counts_at_once_and_days_go_on_from_there():
@@ -152,6 +153,24 @@ def test_what_a_person_sets_counts_at_once_and_days_go_on_from_there():
     assert is_reckoned({"a": made}, last), "the day is not reckoned again for it"
     assert not is_reckoned({"a": made}, last + timedelta(days=1))
     assert after({"a": set_by("a", None, 0.5, "ana", event_id="2", now=NOW)}, {})["a"]["weight"] > 0.5
+
+
+def test_the_docs_tell_how_fast_a_weight_moves():
+    docs = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
+    other, bad = shown(50, good=8, bad=2), shown(50, bad=10)
+    fallen = days(14, shows(a=bad, b=other))[-1]
+    told = {
+        "ten bad": days(30, shows(a=bad, b=other)),
+        "five good, five bad": days(30, shows(a=shown(50, good=5, bad=5), b=other)),
+        "one bad": days(30, shows(a=shown(50, bad=1), b=other)),
+        "nothing, after 14 days of ten bad": days(30, shows(a=shown(), b=shown()), fallen, DAY + timedelta(days=14)),
+        "as good as of the other, after 14 days of ten bad": days(
+            30, shows(a=other, b=other), fallen, DAY + timedelta(days=14)
+        ),
+    }
+    for said, course in told.items():
+        figures = [f"{of(course, 'a')[day - 1]:.2f}" for day in (1, 3, 7, 14, 30)]
+        assert f"| {said} | {' | '.join(figures)} |" in docs
 
 
 # -- for any day -------------------------------------------------------------------------------------------------------
