@@ -16,7 +16,8 @@ from processors.admission import Limits
 from processors.meaning import Likeness, said_of_agent
 from processors.routing import Choice, Index
 from processors.skills import skill_meant
-from schemas.events import AgentDefinition, PoolStatus, SkillDefinition
+from processors.weighing.weights import counted
+from schemas.events import AgentDefinition, AgentWeight, PoolStatus, SkillDefinition
 
 ALIKE_WORTH = 0.5
 TOLD_FROM = 0.2
@@ -53,6 +54,7 @@ class Finder:
         agents: Mapping[str, AgentDefinition],
         pools: Mapping[str, PoolStatus],
         skills: Mapping[str, SkillDefinition],
+        weights: Mapping[str, AgentWeight],
     ) -> Found:
         limits = Limits(self._settings.text_bytes_max, self._settings.items_max)
         task = task_from({"text": words, "task_id": "find"}, now_us(), limits=limits)
@@ -61,7 +63,8 @@ class Finder:
             likeness = self._likeness = self._likeness or Likeness(embedder)
             meanings = likeness.meanings({name: said_of_agent(agent) for name, agent in agents.items()})
             near = dict(meanings.near(likeness.vector(words)))
-            choice = Index(agents, limits, skills, skill_meant(embedder, skills)).route(task, pools)
+            counting = counted(weights, self._settings.weights)
+            choice = Index(agents, limits, skills, skill_meant(embedder, skills), counting).route(task, pools)
         return ranked(choice, near)
 
 

@@ -18,6 +18,7 @@ from schemas.codec import BadMessage, decode_as
 from schemas.events import (
     AgentDefinition,
     AgentDesired,
+    AgentWeight,
     Alert,
     AlertRule,
     Experiment,
@@ -36,6 +37,7 @@ SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
 DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
+WEIGHTS = "agents.weights"
 SCHEDULES, RUNS = "schedules", "schedule.runs"
 MODELS = models.TOPIC
 _SHOWN = {
@@ -50,6 +52,7 @@ _SHOWN = {
     MODELS: "models",
     DESIRED: "desired",
     HOSTS: "hosts",
+    WEIGHTS: "weights",
 }
 """Where the registry shows what stands on a topic; the states of pools come too often for that."""
 _FORMS: dict[str, Form[Any]] = {
@@ -109,8 +112,9 @@ class Registry:
     wishes for the fleet, kept up to date by a thread.
 
     `agents`, `skills`, `notes`, `rules` and `schedules` hold those that are not removed; each is a new dict after a
-    change, and `version` counts the changes of agents and skills. `removed` names the agents that were taken out.
-    `experiments`, `models`, `alerts`, `schedule_runs`, `desired` and `hosts` are new dicts after each change too.
+    change, and `version` counts the changes of agents, skills and weights. `removed` names the agents that were taken
+    out. `experiments`, `models`, `alerts`, `schedule_runs`, `desired`, `hosts` and `weights` are new dicts after each
+    change too.
     `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
@@ -132,6 +136,7 @@ class Registry:
         self.alerts: dict[str, Alert] = {}
         self.desired: dict[str, AgentDesired] = {}
         self.hosts: dict[str, HostDesired] = {}
+        self.weights: dict[str, AgentWeight] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedule_runs: dict[str, ScheduleRuns] = {}
         self.version = 0
@@ -197,7 +202,7 @@ class Registry:
             return
         # A new dict, so that whoever holds the one before can tell a change, and nothing changes under them.
         setattr(self, _SHOWN[topic], {key: one for key, one in known.items() if not one.get("removed", False)})
-        self.version += topic in (AGENTS, SKILLS)
+        self.version += topic in (AGENTS, SKILLS, WEIGHTS)
         if topic == AGENTS:
             self.removed = frozenset(known.keys() - self.agents.keys())
         self._on_change(topic, _key(message))

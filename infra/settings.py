@@ -266,6 +266,16 @@ class Settings:
         one_of=(ROUTING_LEARNED, ROUTING_RULES),
         varies=True,
     )
+    weights: str = _setting(
+        "on",
+        "What tunes once a day how much each agent is preferred, by what people say and what ends: off, dry_run (it is "
+        "only told), or on. On, for a day moves it by weight_step at most, and each decision, `headway agents` and "
+        "`headway report` tell it.",
+        one_of=SCALING,
+    )
+    weight_step: float = _setting(
+        1.1, "Factor by which a day moves the weight of an agent at most.", minimum=1.001, maximum=2
+    )
     embedder: str = _setting(
         "static",
         "How texts become vectors. static: a table, in some 20 microseconds a text. minilm: the model it was made "

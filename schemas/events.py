@@ -115,6 +115,29 @@ class AgentHeartbeat(TypedDict):
     cpu_used: float | None
 
 
+class AgentWeight(TypedDict):
+    """How much an agent is preferred among those who can do a task, and what a day made of it. The newest record of an
+    agent counts."""
+
+    event_id: str
+    agent_id: str
+    day: str
+    at: int
+    weight: float
+    before: float
+    target: float
+    applied: bool
+    by: str
+    reason: str
+    runs: int
+    completed: int
+    good: int
+    neutral: int
+    bad: int
+    praise: float
+    blame: float
+
+
 class AlertTask(TypedDict):
     """A task that shows what an alert means."""
 

@@ -29,6 +29,7 @@ from streams.foresight import Foresight
 from streams.predicting import PREDICTIONS, Predicting
 from streams.scaling import DECISIONS, Scaling
 from streams.scheduler import Scheduler
+from streams.weighing import Weighing
 
 COMMANDS = "alert.commands"
 WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, registry.DESIRED, COMMANDS)
@@ -241,4 +242,5 @@ def _now_us() -> int:
 def main(settings: Settings, index: int) -> None:
     metrics.serve(settings, metrics.port_offset("monitor", index))
     Scheduler(settings).start()
+    Weighing(settings).start()
     Monitor(settings).run()

@@ -31,11 +31,12 @@ from infra.registry import (
     RUNS,
     SCHEDULES,
     SKILLS,
+    WEIGHTS,
     Registry,
 )
 from infra.settings import Settings
 
-_FOLLOWED = (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS)
+_FOLLOWED = (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS, WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ from tests.support.registries import Known
 AGENTS = (agent("a", "code_review", description="Tax"), agent("b", "code_review", description="Review"))
 
 
-def known(*agents, models=None, experiments=(), skills=None, pools=None):
+def known(*agents, models=None, experiments=(), skills=None, pools=None, weights=None):
     return Registries(
         {one["agent_id"]: one for one in agents},
         pools or {},
         skills or {},
         models or {},
         {one["experiment"]: one for one in experiments},
+        weights or {},
     )
 
 

@@ -66,11 +66,11 @@ def test_an_agent_is_embedded_again_only_when_what_is_said_of_it_changes(monkeyp
     made = Counting()
     monkeypatch.setattr(embedding, "load", lambda name: made)
     finder = Finder(Settings())
-    best = finder.find("What is for dinner?", AGENTS, {}, {}).agents[0]
+    best = finder.find("What is for dinner?", AGENTS, {}, {}, {}).agents[0]
     assert (best.agent_id, best.fit) == ("cook", ALIKE_WORTH)
     made.asked.clear()
     changed = AGENTS | {"cook": AGENTS["cook"] | {"description": "Counts calories of meals."}}
-    finder.find("What is for dinner?", changed, {}, {})
+    finder.find("What is for dinner?", changed, {}, {}, {})
     assert [text for text in made.asked if text.startswith(("Reads", "Does"))] == []
     assert any("calories" in text for text in made.asked)
 

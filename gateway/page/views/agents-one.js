@@ -1,11 +1,11 @@
 /** One agent: how it is now, its definition to read or to change, and its newest tasks. Without an id: a new one. */
 
 import { get, remove } from "../api.js";
-import { h, paced } from "../dom.js";
+import { h, paced, say } from "../dom.js";
 import { cost, count, duration, number, percent } from "../format.js";
 import { empty, removal, sure, tile, toast } from "../ui.js";
 import { sayHealth } from "./agents-rows.js";
-import { NAME, TEMPLATE, changesOf, healthOf, meaningOf, successOf, withPool } from "./agents-said.js";
+import { NAME, TEMPLATE, changesOf, healthOf, meaningOf, successOf, weightOf, withPool } from "./agents-said.js";
 import { newest } from "./agents-tasks.js";
 import { anew, workshop } from "./agents-workshop.js";
 
@@ -97,9 +97,11 @@ function boardOf(context, id, first) {
     work: tile("At work"),
     wait: tile("Waiting"),
     success: tile("Success lately"),
+    weight: tile("Weight"),
     response: tile("Mean response"),
     spent: tile("Cost a task"),
   };
+  const reason = h("p", { class: "quiet" });
   const board = { onchange: () => {} };
   const draw = paced(() => {
     if (!now) return;
@@ -111,6 +113,10 @@ function boardOf(context, id, first) {
       `${number(now.completed)} done, ${number(now.failed)} failed`,
       share !== null && share < 0.8 ? "warn" : "",
     );
+    const weight = weightOf(now);
+    tiles.weight.show(weight.figure, weight.note);
+    say(reason, weight.reason && `Weight: ${weight.reason}`);
+    reason.hidden = !weight.reason;
     tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", now.model ? `asks ${now.model}` : "");
     board.onchange(now);
   });
@@ -125,8 +131,13 @@ function boardOf(context, id, first) {
   return Object.assign(board, {
     element: h(
       "div",
-      { class: "tiles" },
-      Object.values(tiles).map((one) => one.element),
+      { class: "stack" },
+      h(
+        "div",
+        { class: "tiles" },
+        Object.values(tiles).map((one) => one.element),
+      ),
+      reason,
     ),
     spent: (micros, tasks) =>
       tiles.spent.show(micros === null ? "–" : cost(micros), tasks ? `mean of its newest ${tasks}` : "no task yet"),

@@ -35,7 +35,8 @@ async def list_agents(call: Call) -> Reply:
     if words is None:
         return Reply({"agents": [row | _NO_FIT for row in by_id.values()], "understood": None})
     known = services.registry
-    choice, fits = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
+    pools, skills, weights = dict(known.pools), known.skills, known.weights
+    choice, fits = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
     told = [by_id[one.agent_id] | _told(one) for one in fits if one.agent_id in by_id]
     understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
     return Reply({"agents": told, "understood": understood})
@@ -80,6 +81,10 @@ _AGENT: Schema = record(
         "asked": {
             "anyOf": [ref("AgentDesired"), {"type": "null"}],
             "description": "What a person or the autoscaler asked for last; null: its file says how many.",
+        },
+        "weight": {
+            "anyOf": [ref("AgentWeight"), {"type": "null"}],
+            "description": "How much it is preferred, and why; null: as much as others, for nothing was reckoned yet.",
         },
         "fit": or_null(number("How well it suits the words of `find`, 0 to 1; null without them.")),
         "why": or_null(text("What that is made of, in words; null without `find`.")),

@@ -90,6 +90,7 @@ def rows(services: Services) -> list[AgentRow]:
         model_default=services.settings.model_default,
         desired=registry.desired,
         zones=services.settings.zone_names,
+        weights=registry.weights,
     )
 
 
@@ -175,7 +176,12 @@ _POOL = record(
     fields("pool_status") | {"removed": flag("Whether its agent was taken out, and only its tasks are left.")},
 )
 PARTS: dict[str, Schema] = {"PoolStatus": _POOL, "Host": _HOST, "Zone": _ZONE} | {
-    name: event(of) for name, of in (("AgentDesired", "agent_desired"), ("HostDesired", "host_desired"))
+    name: event(of)
+    for name, of in (
+        ("AgentDesired", "agent_desired"),
+        ("HostDesired", "host_desired"),
+        ("AgentWeight", "agent_weight"),
+    )
 }
 
 
