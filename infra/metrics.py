@@ -239,7 +239,7 @@ SCHEDULE_RUNS = Counter("headway_schedule_runs", "Due times of schedules", ["res
 
 # Changes of size by the autoscaler, up or down: done yes, dry_run (it only said so), failed (Kafka did not answer, or
 # somebody asked for another number at that moment). Up and down in turns: the load swings; raise scale_down_s. A rise
-# of failed: see the monitor's log.
+# of failed: see the monitor's log. Way held: more were needed and would have made nothing better; add hosts.
 SCALINGS = Counter("headway_scalings", "Changes of size by the autoscaler", ["way", "done"])
 
 # Predictions of a load whose hour is over, by what became of them: right, false_alarm, missed, quiet, late (the load

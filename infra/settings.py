@@ -17,6 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from schemas.calendar import calendar
+from schemas.cron import BadTime
+
 ENV_PREFIX = "HEADWAY_"
 FILE_NAME = "headway.toml"
 MASK = "********"
@@ -159,6 +162,12 @@ class Settings:
     scale_down_s: float = _setting(
         600.0, "Seconds after a change of an agent's size before the autoscaler takes some away.", minimum=1
     )
+    calendar: str = _setting(
+        "",
+        "By how much loads are larger at which hours and on which weekdays, as `9,10,14,15 * 1.3; * mon-wed 1.2`; the "
+        "autoscaler goes by it until it has a forecast. Empty: no hour is known to differ.",
+    )
+    calendar_timezone: str = _setting("UTC", "Clocks by which `calendar` is meant, as Asia/Tokyo.")
     log_format: str = _setting(
         "text", "Form of a log line: text for people, json for machines.", one_of=("text", "json")
     )
@@ -630,6 +639,10 @@ def _check_together(settings: Settings) -> None:
             f"zone = {settings.zone} is not accepted with zones = {','.join(settings.zones) or '(none)'}; "
             "it takes one of them"
         )
+    try:
+        calendar(settings.calendar, settings.calendar_timezone)
+    except BadTime as error:
+        raise BadSettings(f"calendar = {settings.calendar} is not accepted: {error}") from None
     for least, most in (("instances_min", "instances_max"), ("fleet_min", "fleet_max")):
         low, high = getattr(settings, least), getattr(settings, most)
         if low > high:

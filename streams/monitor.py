@@ -157,6 +157,7 @@ class Monitor:
                 self._seen.dead_letter(event, _now_us())
             case "agents.heartbeats":
                 self._seen.heartbeat(event)
+                self._scaling.heartbeat(event)
             case "load.predictions":
                 self._predicting.told(name, event)
                 if name == "LoadPrediction":

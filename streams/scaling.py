@@ -15,7 +15,8 @@ from infra.settings import Settings
 from processors import placing
 from processors.scaling.autoscaler import BY, Autoscaler, Limits
 from processors.scaling.sizing import Expected, resized
-from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+from schemas.calendar import calendar
+from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 from streams.beside import Beside
 
 PERIOD_S = 30
@@ -51,6 +52,9 @@ class Scaling:
     def pool(self, event: PoolStatus) -> None:
         self._scaler.pool(event)
 
+    def heartbeat(self, event: AgentHeartbeat) -> None:
+        self._scaler.heartbeat(event)
+
     def expects(self, slots: Mapping[str, Expected]) -> None:
         self._scaler.expects(slots)
 
@@ -71,16 +75,19 @@ class Scaling:
         if self._mode == "dry_run":
             return [*told, *map(_told, made)]
         for decision in made:
-            self._changes.put(partial(self._carry_out, decision))
+            if decision["after"] == decision["before"]:
+                told.append(_told(decision))
+            else:
+                self._changes.put(partial(self._carry_out, decision, self._scaler.zones_for(decision)))
         return told
 
-    def _carry_out(self, decision: ScalingDecision) -> _Tried:
+    def _carry_out(self, decision: ScalingDecision, there: Collection[str] | None) -> _Tried:
+        agent_id, sizes = decision["agent_id"], (decision["before"], decision["after"])
         try:
-            sizes = decision["before"], decision["after"]
-            done = resize(self._settings, decision["agent_id"], *sizes, by=BY, reason=decision["reason"])
+            done = resize(self._settings, agent_id, *sizes, by=BY, reason=decision["reason"], there=there)
             return _Tried(decision, done)
         except kafka.KafkaTrouble as error:
-            log.warning("scaling failed, the next look may ask again", agent=decision["agent_id"], error=str(error))
+            log.warning("scaling failed, the next look may ask again", agent=agent_id, error=str(error))
             return _Tried(decision, False)
 
     def _knows(self, tried: _Tried) -> bool:
@@ -99,6 +106,8 @@ def limits(settings: Settings) -> Limits:
         settings.fleet_max,
         int(settings.scale_up_s * 1_000_000),
         int(settings.scale_down_s * 1_000_000),
+        int(settings.lease_s * 1_000_000),
+        calendar(settings.calendar, settings.calendar_timezone),
     )
 
 
@@ -112,8 +121,8 @@ def resize(
     reason: str,
     there: Collection[str] | None = None,
 ) -> bool:
-    """Asks the fleet for it, unless somebody asked for another number than `before` meanwhile. `there`: zones that
-    new ones may go to; null: all. Raises KafkaTrouble."""
+    """Asks the fleet for it, unless somebody asked for another number than `before` meanwhile. `there`: zones in which
+    that is of use; null: all. Raises KafkaTrouble."""
     zones = settings.zone_names
 
     def make(definition: AgentDefinition | None, desired: AgentDesired | None) -> fleet.Zones | None:
@@ -131,4 +140,5 @@ def _told(decision: ScalingDecision) -> ScalingDecision:
 
 
 def _way(decision: ScalingDecision) -> str:
-    return "up" if decision["after"] > decision["before"] else "down"
+    grown = decision["after"] - decision["before"]
+    return "up" if grown > 0 else "down" if grown else "held"

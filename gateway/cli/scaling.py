@@ -58,4 +58,6 @@ def _size(decision: dict[str, Any]) -> str:
 
 
 def _done(decision: dict[str, Any]) -> str:
+    if decision["after"] == decision["before"]:
+        return "none, see why"
     return "yes" if decision["applied"] else "no, dry run"

@@ -190,5 +190,7 @@ class Board:
     async def _ask_lists(self, gateway: Asking) -> None:
         agents = (await gateway.get("/api/agents"))["agents"]
         self._seen.targets = {row["agent_id"]: row["instances"] for row in agents}
+        zones = (await gateway.get("/api/hosts"))["zones"]
+        self._seen.zones = {row["zone"]: row["instances"] for row in zones}
         rows, is_all, as_of = await gateway.tasks(PAGES_MAX, PAGE, state="open")
         self._seen.listed(rows, all_open=is_all, as_of=as_of)

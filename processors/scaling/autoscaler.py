@@ -5,27 +5,33 @@ the agent, and bounds hold agent and fleet. It follows the topics alone, so that
 the one before had decided.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from processors import placing
 from processors.scaling import words
+from processors.scaling.hosts import Ground, Hosts
 from processors.scaling.signals import LOAD, Pools, Score, score, seen
-from processors.scaling.sizing import TARGET, Expected, instances_for, kept_at_least, load_of, slots_wanted
-from schemas.events import AgentDefinition, AgentDesired, PoolStatus, ScalingDecision
+from processors.scaling.sizing import (
+    TARGET,
+    Expected,
+    by_calendar,
+    instances_for,
+    kept_at_least,
+    load_of,
+    slots_wanted,
+)
+from processors.scaling.steps import Steps
+from processors.scaling.watched import Look, Watched
+from schemas.calendar import Calendar
+from schemas.events import AgentDefinition, AgentDesired, AgentHeartbeat, PoolStatus, ScalingDecision
 
 BY = "autoscaler"
 HELD_US = 3_600_000_000
 """So long what a person asked for stays as it is."""
-STEP_UP, STEP_DOWN = 10, 5
-"""Instances that the fleet may gain and lose within the cool-down."""
-ENOUGH = 30
-"""Arrivals that tell their rate; fewer are counted over more looks."""
-LOOKS = 4
-"""Looks back at the most to count arrivals."""
-
+RIGHT = 0.65
+"""A growth that was cut goes on until the load is no more than this: nearly what it would have come to at once."""
 Mode = Literal["dry_run", "on"]
 
 
@@ -39,23 +45,33 @@ class Limits:
     up_us: int
     """Cool-downs: since the last change of an agent, before it may grow or shrink."""
     down_us: int
+    lease_us: int = 10_000_000
+    """Without word for so long a host is not there."""
+    calendar: Calendar | None = None
+    """Of which agents it tells the load to come that have no forecast."""
 
 
-class _Look(NamedTuple):
-    at: int
-    arrived: int
-    wanted: float
-    score: float
+class _Seen(NamedTuple):
+    """One agent at one look."""
 
+    watched: Watched
+    agent_id: str
+    of_zones: Mapping[str, int]
+    """Instances that are wanted now."""
+    gone: int
+    """Those of them in zones that are lost: they neither work nor count as size."""
+    pools: Pools
+    slots: float
+    """That the work wants."""
+    expected: Expected | None
+    ahead: str
+    """Who expects that much, where it is work to come."""
+    load: float
+    score: Score
 
-@dataclass
-class _Agent:
-    definition: AgentDefinition | None = None
-    wish: AgentDesired | None = None
-    statuses: dict[str, PoolStatus] = field(default_factory=dict)
-    looks: deque[_Look] = field(default_factory=deque)
-    changed_at: int = 0
-    expected: Expected | None = None
+    @property
+    def here(self) -> int:
+        return placing.total(self.of_zones) - self.gone
 
 
 class _Wanted(NamedTuple):
@@ -67,6 +83,8 @@ class _Wanted(NamedTuple):
     score: Score
     why: str
     expected: float | None
+    is_held: bool = False
+    """Whether it needs more, and more would make nothing better."""
 
 
 class Autoscaler:
@@ -74,9 +92,11 @@ class Autoscaler:
         self._limits = limits
         self._applied = mode == "on"
         self._zones = zones
-        self._agents: dict[str, _Agent] = {}
-        self._moved: dict[str, tuple[str, int, int]] = {}
-        """Changes of late, by decision: agent, when, and by how many."""
+        self._agents: dict[str, Watched] = {}
+        self._hosts = Hosts(zones, limits.lease_us)
+        self._ground: Ground | None = None
+        """Of the newest look."""
+        self._steps = Steps(limits.up_us, limits.down_us)
 
     # --- what the topics tell
 
@@ -93,20 +113,21 @@ class Autoscaler:
         if status["agent_id"]:
             self._of(status["agent_id"]).statuses[status["pool"]] = status
 
+    def heartbeat(self, event: AgentHeartbeat) -> None:
+        agent = self._agents.get(event["agent_id"])
+        if agent is None or agent.definition is None or agent.definition["runner"] != "external":
+            self._hosts.heard(event)
+
     def decided(self, decision: ScalingDecision) -> None:
         """One of before a restart, or of our own, come back. What was tried only holds off nothing that is done."""
         if decision["applied"] == self._applied:
-            self._moved[decision["event_id"]] = _move(decision)
-            agent = self._of(decision["agent_id"])
-            agent.changed_at = max(agent.changed_at, decision["at"])
+            self._note(decision)
 
     def undone(self, decision: ScalingDecision) -> None:
         """It could not be done: the next look may ask for it again."""
-        self._moved.pop(decision["event_id"], None)
-        agent = self._of(decision["agent_id"])
+        agent, before = self._of(decision["agent_id"]), self._steps.undo(decision)
         if agent.changed_at == decision["at"]:
-            times = [at for agent_id, at, _ in self._moved.values() if agent_id == decision["agent_id"]]
-            agent.changed_at = max(times, default=0)
+            agent.changed_at = before
 
     def expects(self, expected: Mapping[str, Expected]) -> None:
         """The newest forecasts; agents that are left out have none."""
@@ -115,24 +136,43 @@ class Autoscaler:
 
     def size(self, agent_id: str) -> int:
         """Instances that are wanted now; 0 as well for agents that are none of the line's own."""
-        agent = self._agents.get(agent_id)
-        if agent is None or agent.definition is None:
-            return 0
-        return placing.total(placing.wanted(agent.definition, agent.wish, self._zones))
+        return placing.total(self._of_zones(agent_id))
+
+    def zones_for(self, decision: ScalingDecision) -> Collection[str] | None:
+        """Where instances of this look are to come or go; null: anywhere."""
+        if self._ground is None:
+            return None
+        if decision["after"] < decision["before"]:
+            return frozenset(self._zones) - self._ground.lost
+        return self._ground.roomy(self._ground.open_to(self._of_zones(decision["agent_id"])))
 
     # --- what is decided
 
     def look(self, now: int, cpu: float | None = None) -> list[ScalingDecision]:
-        """The changes of this period. `cpu`: share of the hosts' processors that is used, where somebody knows it."""
-        longest = max(self._limits.up_us, self._limits.down_us)
-        self._moved = {name: move for name, move in self._moved.items() if now - move[1] < longest}
+        """The changes of this period, and what was right but would make nothing better. `cpu`: use of the processors,
+        for who knows it better than the heartbeats."""
+        self._ground = self._hosts.look(now)
+        self._steps.forget(now)
         asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now, cpu))]
         more = sorted((w for w in asked if w.after > w.before), key=lambda w: -w.score.value)
         fewer = sorted((w for w in asked if w.after < w.before), key=lambda w: w.score.value)
-        return [*self._grown(more, now), *self._shrunk(fewer, now)]
+        held = [self._decision(w, 0, "", now) for w in asked if w.is_held]
+        return [*self._grown(more, now), *held, *self._shrunk(fewer, now)]
 
-    def _of(self, agent_id: str) -> _Agent:
-        return self._agents.setdefault(agent_id, _Agent())
+    def _of(self, agent_id: str) -> Watched:
+        return self._agents.setdefault(agent_id, Watched())
+
+    def _of_zones(self, agent_id: str) -> dict[str, int]:
+        agent = self._agents.get(agent_id)
+        return agent.of_zones(self._zones) if agent else {}
+
+    def _note(self, decision: ScalingDecision) -> None:
+        agent = self._of(decision["agent_id"])
+        if decision["after"] == decision["before"]:
+            agent.held_at = max(agent.held_at, decision["at"])
+        else:
+            self._steps.note(decision)
+            agent.changed_at = max(agent.changed_at, decision["at"])
 
     def _wanted(self, agent_id: str, now: int, cpu: float | None) -> _Wanted | None:
         """What the load asks for; null where nothing is to change, or nobody may change it."""
@@ -140,65 +180,96 @@ class Autoscaler:
         if not before or not agent.statuses:  # somebody switched it off, or no task ever came
             agent.looks.clear()
             return None
-        pools = seen(agent.statuses.values(), now)
-        comes = slots_wanted(pools, _per_s(agent.looks, pools, now))
-        ahead = agent.expected.soon / TARGET if agent.expected else 0.0
-        slots = max(comes, ahead)
-        found = score(pools, load_of(slots, before, limits.slots_each), cpu)
+        found = self._seen(agent_id, now, cpu)
         again = bool(agent.looks) and agent.looks[-1].score > 1
-        self._remember(agent, _Look(now, pools.arrived, slots, found.value))
+        agent.was_cut = agent.was_cut and found.load > RIGHT
+        agent.remember(Look(now, found.pools.arrived, found.slots, found.score.value), limits.down_us)
         if agent.wish and agent.wish["by"] != BY and now - agent.wish["at"] < HELD_US:
             return None
-        after, why = before, ""
-        if found.value > 1 and again and now - agent.changed_at >= limits.up_us:
-            size = max(instances_for(slots, limits.slots_each), before + 1)
-            after = max(before, min(size, limits.instances_max))
-            why = words.growth(pools, found, slots, ahead > comes, size, after)
-        elif found.value < 0 and now - agent.changed_at >= limits.down_us:
-            after, why = self._fewer(agent, before, pools, now)
-        expected = round(ahead / limits.slots_each, 2) if agent.expected else None
-        return _Wanted(agent_id, before, after, found, why, expected)
+        after, why, is_held = before, "", False
+        if (agent.was_cut or (found.score.value > 1 and again)) and now - agent.changed_at >= limits.up_us:
+            after, why = self._more(found, before)
+            if after > before and (held := self._held(agent_id, why)):
+                after, why, is_held = before, held, now - agent.held_at >= limits.up_us
+        elif found.score.value < 0 and now - agent.changed_at >= limits.down_us:
+            after, why = self._fewer(found, before, now)
+        expected = round(found.expected.soon / TARGET / limits.slots_each, 2) if found.expected else None
+        return _Wanted(agent_id, before, after, found.score, why, expected, is_held)
 
-    def _remember(self, agent: _Agent, look: _Look) -> None:
-        """As long as arrivals are counted, and as a scale-in looks back."""
-        agent.looks.append(look)
-        while len(agent.looks) > LOOKS + 1 and look.at - agent.looks[1].at >= self._limits.down_us:
-            agent.looks.popleft()
+    def _seen(self, agent_id: str, now: int, cpu: float | None) -> _Seen:
+        agent, of_zones, each = self._agents[agent_id], self._of_zones(agent_id), self._limits.slots_each
+        gone = sum(of_zones[zone] for zone in self._ground.lost) if self._ground else 0
+        pools = seen(agent.statuses.values(), now)
+        comes = slots_wanted(pools, agent.per_s(pools, now))
+        expected = agent.expected
+        if expected is None and self._limits.calendar is not None:
+            expected = by_calendar(self._limits.calendar, comes * TARGET, now)
+        ahead = expected.soon / TARGET if expected else 0.0
+        slots = max(comes, ahead)
+        load = load_of(slots, placing.total(of_zones) - gone, each)
+        found = self._score(agent_id, pools, load, cpu)
+        by = expected.by if expected and ahead > comes else ""
+        return _Seen(agent, agent_id, of_zones, gone, pools, slots, expected, by, load, found)
 
-    def _fewer(self, agent: _Agent, before: int, pools: Pools, now: int) -> tuple[int, str]:
+    def _score(self, agent_id: str, pools: Pools, load: float, cpu: float | None) -> Score:
+        ground = self._ground
+        if cpu is not None or ground is None:
+            return score(pools, load, cpu)
+        return score(pools, load, ground.of_agents.get(agent_id), eases=ground.eases(self._of_zones(agent_id)))
+
+    def _held(self, agent_id: str, why: str) -> str:
+        """Why more instances would make nothing better; empty where they would."""
+        if self._ground is None:
+            return ""
+        to = self._ground.open_to(self._of_zones(agent_id))
+        least = min((self._ground.cpu[zone] for zone in to if zone in self._ground.cpu), default=None)
+        return "" if self._ground.roomy(to) else words.held(why, to, least)
+
+    def _more(self, found: _Seen, before: int) -> tuple[int, str]:
+        """Up to what the work wants of the instances that live, and the reason."""
+        limits, gone = self._limits, found.gone
+        size = max(instances_for(found.slots, limits.slots_each), found.here + 1) + gone
+        after = max(before, min(size, limits.instances_max))
+        goes_on = found.watched.was_cut and found.score.value <= 1
+        why = words.growth(found.pools, found.score, found.slots, found.ahead, goes_on, size, after)
+        silent_us = self._ground.silent_us if self._ground else {}
+        away = {zone: us for zone, us in silent_us.items() if found.of_zones[zone]}
+        return after, f"{why} {words.elsewhere(away, gone)}" if away else why
+
+    def _fewer(self, found: _Seen, before: int, now: int) -> tuple[int, str]:
         """Down to what the busiest look of the cool-down wanted, once there were looks for so long.
 
         Work of which nothing is heard for so long is no small load: its dispatcher may be gone. And where instances do
         not answer, those that do are what is left.
         """
-        limits = self._limits
-        if pools.instances < before:
+        limits, pools, looks, expected = self._limits, found.pools, found.watched.looks, found.expected
+        if pools.instances < found.here or not found.here:
             return before, ""
-        watched_us = now - agent.looks[0].at
-        most = max(look.wanted for look in agent.looks)
-        load = load_of(most, before, limits.slots_each)
+        watched_us = now - looks[0].at
+        most = max(look.wanted for look in looks)
+        load = load_of(most, found.here, limits.slots_each)
         if watched_us < limits.down_us or pools.quiet_us >= limits.down_us or load >= LOAD.low:
             return before, ""
         size = max(instances_for(most, limits.slots_each), limits.instances_min)
-        kept = kept_at_least(pools, agent.expected, limits.slots_each)
-        why = words.shrinkage(watched_us, load, words.kept(pools, agent.expected) if kept > size else "")
-        return min(before, max(size, kept)), why
+        kept = kept_at_least(pools, expected, limits.slots_each)
+        why = words.shrinkage(watched_us, load, words.kept(pools, expected) if kept > size else "")
+        return min(before, max(size, kept) + found.gone), why
 
     # --- the fleet as a whole
 
     def _grown(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
-        step = STEP_UP - self._lately(now, self._limits.up_us, 1)
-        room = self._limits.fleet_max - sum(map(self.size, self._agents))
-        by_step = words.cut_by_step("gains", STEP_UP, self._limits.up_us)
-        bound = words.cut_by_bound(f"the fleet has {self._limits.fleet_max} at most")
-        return self._shared(asked, 1, (step, by_step), (room, bound), now)
+        fleet, most = sum(map(self.size, self._agents)), self._limits.fleet_max
+        step, left = self._steps.up(fleet, now)
+        by_step = words.cut_by_step("gains", step, self._limits.up_us)
+        bound = words.cut_by_bound(f"the fleet has {most} at most")
+        return self._shared(asked, 1, (left, by_step), (most - fleet, bound), now)
 
     def _shrunk(self, asked: Sequence[_Wanted], now: int) -> list[ScalingDecision]:
-        step = STEP_DOWN - self._lately(now, self._limits.down_us, -1)
-        room = sum(map(self.size, self._agents)) - self._limits.fleet_min
-        by_step = words.cut_by_step("loses", STEP_DOWN, self._limits.down_us)
-        bound = words.cut_by_bound(f"the fleet keeps {self._limits.fleet_min}")
-        return self._shared(asked, -1, (step, by_step), (room, bound), now)
+        fleet, least = sum(map(self.size, self._agents)), self._limits.fleet_min
+        step, left = self._steps.down(fleet, now)
+        by_step = words.cut_by_step("loses", step, self._limits.down_us)
+        bound = words.cut_by_bound(f"the fleet keeps {least}")
+        return self._shared(asked, -1, (left, by_step), (fleet - least, bound), now)
 
     def _shared(
         self, asked: Sequence[_Wanted], sign: int, step: tuple[int, str], room: tuple[int, str], now: int
@@ -212,9 +283,6 @@ class Autoscaler:
                 made.append(self._decision(wish, sign * count, cut, now))
                 left -= count
         return made
-
-    def _lately(self, now: int, within_us: int, sign: int) -> int:
-        return sum(max(0, sign * by) for _, at, by in self._moved.values() if now - at < within_us)
 
     def _decision(self, wish: _Wanted, by: int, cut: str, now: int) -> ScalingDecision:
         after = wish.before + by
@@ -230,23 +298,6 @@ class Autoscaler:
             "expected": wish.expected,
             "reason": wish.why if after == wish.after else f"{wish.why} {cut}",
         }
-        self._moved[decision["event_id"]] = _move(decision)
-        self._agents[wish.agent_id].changed_at = now
+        self._note(decision)
+        self._agents[wish.agent_id].was_cut = self._applied and after < wish.after
         return decision
-
-
-def _move(decision: ScalingDecision) -> tuple[str, int, int]:
-    return decision["agent_id"], decision["at"], decision["after"] - decision["before"]
-
-
-def _per_s(looks: Sequence[_Look], pools: Pools, now: int) -> float:
-    """Attempts that came a second, since the newest look before which enough came; at first as many as are at work."""
-    if not looks:
-        return pools.running / pools.response_s if pools.response_s else 0.0
-    rate = 0.0
-    for look in list(looks)[: -LOOKS - 1 : -1]:
-        came = max(0, pools.arrived - look.arrived)
-        rate = came / max(1e-6, (now - look.at) / 1e6)
-        if came >= ENOUGH:
-            break
-    return rate

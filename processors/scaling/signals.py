@@ -29,7 +29,7 @@ QUEUE = Scale(20, 100, 0.4)
 WAIT_S = Scale(5, 30, 0.3)
 CPU = Scale(0.3, 0.7, 0.2)
 UTILISATION = Scale(0.3, 0.8, 0.2)
-"""In place of the CPU, where nobody tells it: an agent that waits for a model is busy without one."""
+"""Beside the CPU, with which it shares a weight: an agent that waits for a model is busy without one."""
 ERRORS = Scale(0.01, 0.05, 0.1)
 
 
@@ -79,17 +79,22 @@ class Score(NamedTuple):
     signals: list[ScalingSignal]
 
 
-def score(pools: Pools, load: float, cpu: float | None = None) -> Score:
+def score(pools: Pools, load: float, cpu: float | None = None, *, eases: bool = True) -> Score:
     """The load, or the composite of all measures, whichever asks for more: so more are wanted when either does, and
-    fewer when both do."""
+    fewer when both do. `cpu`: use of the processors of its hosts, where that is known; `eases`: whether more instances
+    would meet others that have room."""
     busy = pools.running / pools.slots if pools.slots else 0.0
     measured = [
         ("queue", float(pools.waiting), QUEUE),
         ("wait_s", pools.oldest_wait_s, WAIT_S),
-        ("utilisation", busy, UTILISATION) if cpu is None else ("cpu", cpu, CPU),
+        ("utilisation", busy, UTILISATION),
         ("errors", pools.error_rate, ERRORS),
     ]
     composite = sum(scale.weighed(value) for _, value, scale in measured)
+    if cpu is not None:
+        measured.append(("cpu", cpu, CPU))
+        if eases and busy >= UTILISATION.low:  # else it is what others do that keeps them busy
+            composite += max(0.0, CPU.weighed(cpu) - UTILISATION.weighed(busy))
     told: list[ScalingSignal] = [
         {"name": name, "value": round(value, 4), "score": round(min(1.0, max(0.0, scale.of(value))), 4)}
         for name, value, scale in [("load", load, LOAD), *measured]

@@ -1,18 +1,39 @@
 """The reasons of the autoscaler's decisions, in words that a person can check against what was seen."""
 
+from collections.abc import Collection, Mapping
+
 from processors.scaling.signals import LOAD, Pools, Score
 from processors.scaling.sizing import TARGET, WORK_OFF_S, Expected
 
 
-def growth(pools: Pools, score: Score, slots: float, forecast: bool, size: int, after: int) -> str:
+def growth(pools: Pools, score: Score, slots: float, ahead: str, goes_on: bool, size: int, after: int) -> str:
+    """`ahead`: who expects that much, where it is work to come."""
     load = next(signal["value"] for signal in score.signals if signal["name"] == "load")
-    if load <= LOAD.high:
+    if goes_on:
+        said = f"The load is {load:.0%}, and {TARGET:.0%} is right: what was cut before goes on."
+    elif load <= LOAD.high:
         said = f"{pools.waiting} tasks wait, the first for {pools.oldest_wait_s:.0f} s: one more is tried."
-    elif forecast:
-        said = f"The forecast expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
+    elif ahead:
+        said = f"The {ahead} expects {slots * TARGET:.1f} slots at work soon, a load of {load:.0%}."
     else:
         said = f"The load is {load:.0%}, more than {LOAD.high:.0%}: {_work(pools)}."
     return said if after == size else f"{said} {size} would be right; an agent has {after} at most."
+
+
+def elsewhere(silent_us: Mapping[str, int], gone: int) -> str:
+    """`silent_us`: zones where an agent has instances that do not live; so many of these are waited for no more."""
+    if not gone:
+        return f"They go elsewhere than zone {' and '.join(sorted(silent_us))}, where no host takes instances."
+    since = " and ".join(f"{zone} for {_span(us)}" for zone, us in sorted(silent_us.items()))
+    return f"No host has taken instances in zone {since}: {gone} there count no more."
+
+
+def held(why: str, full: Collection[str], cpu: float | None) -> str:
+    """Why none is added that the load asks for; the zones that it could go to are full, or there is none."""
+    if not full:
+        return f"{why} None is added: no host takes instances, so none would come to life."
+    where = f"the hosts of zone {' and '.join(sorted(full))}" if any(full) else "the hosts"
+    return f"{why} None is added: {where} use {cpu:.0%} of their processors, so more there would make nothing better."
 
 
 def _work(pools: Pools) -> str:

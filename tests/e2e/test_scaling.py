@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from infra import fleet, kafka, registry
 from infra.settings import Settings, as_env
 from processors import placing
 from processors.scaling.history import STEP_S
+from processors.scaling.hosts import FULL
 from schemas.codec import encode
 from streams import foresight, scaling
 from streams.acting import Wish, scale_out
 from streams.monitor import Monitor
 from tests.support.alerts import alert, outcome
-from tests.support.scaling import S, definition, status, wish
+from tests.support.executor import host_settings, running_host
+from tests.support.scaling import T0, S, beat, definition, status, wish
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -64,6 +67,9 @@ def test_a_decision_gets_to_the_fleet_when_the_autoscaler_is_on_and_only_then(
     agent_id = f"scaled-{mode.replace('_', '-')}"
     settings = replace(broker, scaling=mode, zones=("a", "b"), fleet_max=10_000)
     introduce(settings, agent_id, 2)
+    for zone in settings.zones:
+        one = beat(f"scaled-{zone}", time.time() + 20 - T0, zone=zone, **{agent_id: 0})
+        write(settings, "agents.heartbeats", "AgentHeartbeat", agent_id, one)
     with monitor(settings, monkeypatch):
         [decision] = until(lambda: newest(settings, agent_id, 5), 20, "the decision is written")
     assert (decision["before"], decision["applied"]) == (2, mode == "on")
@@ -88,6 +94,29 @@ def test_a_decision_gets_to_the_fleet_when_the_autoscaler_is_on_and_only_then(
             agents = another._scaling._scaler._agents
             until(lambda: agent_id in agents and len(agents[agent_id].looks) > 3, 20, "it has looked some times")
         assert len(newest(settings, agent_id, 5)) == 1, "a new one knows of the cool-down"
+
+
+def test_the_autoscaler_hears_how_busy_the_hosts_of_an_agent_are(
+    broker: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As busy as this machine is: where it is full, none is added, and that is said."""
+    settings = host_settings(broker, tmp_path, scaling="dry_run", fleet_max=10_000, scale_up_s=1.0)
+    introduce(settings, "scaled-cpu", 2)
+
+    def told() -> tuple[dict[str, Any], float] | None:
+        with_cpu = (
+            (decision, signal["value"])
+            for decision in newest(settings, "scaled-cpu", 5)
+            for signal in decision["signals"]
+            if signal["name"] == "cpu"
+        )
+        return next(with_cpu, None)
+
+    with running_host(settings), monitor(settings, monkeypatch):
+        decision, cpu = until(told, 30, "a decision with the use of the processors")
+    assert 0 < cpu <= 1
+    assert (decision["after"] > 2) == (cpu < FULL), decision
+    assert ("of their processors" in decision["reason"]) == (cpu >= FULL)
 
 
 def test_the_past_of_the_forecast_is_read_from_what_ended(broker: Settings) -> None:

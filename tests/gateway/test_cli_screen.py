@@ -200,6 +200,15 @@ def test_a_larger_terminal_shows_more_rows_and_more_of_each() -> None:
     assert "1,234" in "\n".join(large)  # attempts done
 
 
+def test_zones_are_told_where_there_are_any() -> None:
+    seen = full()
+    assert "zone" not in drawn(seen, Size(120, 30))[3]
+    made = Board()
+    made.see_heartbeat(heartbeat(NOW_US, instances=3, zone="a"))
+    seen.board, seen.zones = made.tick(NOW_US, MACHINE), {"a": 3, "b": 2}
+    assert drawn(seen, Size(120, 30))[3].strip() == "zone a 3/3   zone b 0/2"
+
+
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 3), st.integers(0, 99), st.booleans())
 def test_a_screen_has_exactly_its_size(width: int, height: int, at: int, row: int, alone: bool) -> None:
     seen = full(9) if at else Seen()

@@ -80,6 +80,8 @@ def test_settings_do_not_change() -> None:
         ("", {"HEADWAY_MODEL_PRICES": "claude-x=-1/5"}, "model_prices .* input/output"),
         ("", {"HEADWAY_MODEL_PRICES": "=1/5"}, "model_prices .* input/output"),
         ("[model_prices]\nclaude-x = 1.5\n", {}, "model_prices .* input/output"),
+        ("", {"HEADWAY_CALENDAR": "9 * much"}, "calendar = 9 . much .* no factor of a load: accepted are 0.1 to 10"),
+        ("", {"HEADWAY_CALENDAR_TIMEZONE": "Mars"}, "'Mars' is no time zone known here"),
         ("", {"HEADWAY_HEARTBEAT_S": "5"}, "heartbeat_s = 5.0 .* lease_s = 10.0.* a third"),
         ("", {"HEADWAY_KAFKA_SECURITY_PROTOCOL": "SSL"}, "needs kafka_bootstrap"),
         ("", {"HEADWAY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs kafka_sasl_mechanism"),

@@ -37,12 +37,18 @@ def empty(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """The examples of every event, told twice as a crash might, and a task that is still open."""
-    with running_warehouse(tmp_path_factory.mktemp("filled")) as settings, Asker(settings) as asker:
+def full(tmp_path_factory):
+    """Where the examples of every event are, told twice as a crash might, and a task that is still open."""
+    with running_warehouse(tmp_path_factory.mktemp("filled")) as settings:
         store(settings, every_example())
         store(settings, every_example())
         store(settings, [("TaskSubmitted", example("TaskSubmitted", 1, task_id="open"))])
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def filled(full):
+    with Asker(full) as asker:
         yield asker
 
 
@@ -120,7 +126,8 @@ def test_the_queue_speaks_the_words_of_the_design(filled):
     assert found["open"]["task_type"] == "routing"
 
 
-def test_a_shard_that_wrote_just_now_is_healthy(filled):
+def test_a_shard_that_wrote_just_now_is_healthy(full, filled):
+    store(full, [("StreamPosition", example("StreamPosition"))], topic="dispatch.log")
     shard = one(filled, "SELECT * FROM orchestrator_state")
     assert (shard["status"], shard["health_status"], shard["current_load"]) == ("active", "healthy", 2)
     assert shard["session_ids"] == ["checkout-team", "release-2.4"]

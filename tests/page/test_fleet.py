@@ -132,8 +132,9 @@ def test_who_may_only_look_is_told_so(visit: Visit, site: Site) -> None:
 def many(route: Route) -> None:
     """A large fleet, as the gateway would tell of it; only one instance in a hundred is missing."""
     at = time.time_ns() // 1000
-    resting = {"agents": 5, "heard_at": at, "reason": "", "zone": ""}
-    hosts = [{"host_id": f"host-{n}", "state": "open", "instances": 50, "running": n} | resting for n in range(HOSTS)]
+    open_, usual = {"state": "open", "reason": ""}, {"agents": 5, "heard_at": at, "instances": 50}
+    zones = ["b" if n < 3 else "bb" for n in range(HOSTS)]
+    hosts = [{"host_id": f"host-{n}", "running": n, "zone": zones[n]} | open_ | usual for n in range(HOSTS)]
     agents: list[dict[str, Any]] = [
         {"agent_id": f"agent-{n}", "instances": 10, "instances_live": 9 if n % 10 == 0 else 10, "asked": None}
         | {"waiting": 0, "waiting_max": 500, "running": 1, "slots": 50, "load_score": 2.0, "runner": "auto"}
@@ -155,6 +156,8 @@ def test_a_large_fleet_is_shown_a_hundred_at_a_time_and_filtered_by_words(visit:
     expect(page.locator("tbody tr").nth(2)).to_contain_text("host-2")
     page.get_by_role("searchbox", name="Filter").fill("host-199")
     expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("searchbox", name="Filter").fill("zone:b")  # as the tile of the zone has it: not bb as well
+    expect(page.locator("tbody tr")).to_have_count(3)
     page.goto("/fleet/agents")
     expect(page.locator("tbody tr")).to_have_count(100)
     expect(page.get_by_role("link", name="Instances live")).to_contain_text("9,900 of 10,000")

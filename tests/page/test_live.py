@@ -175,6 +175,19 @@ def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> No
     assert "hears nothing from Kafka" in found(page, {}, live={"state": "stale", "since": 0})[0]
 
 
+def test_every_zone_is_seen_also_one_in_which_nothing_lives(page: Page) -> None:
+    zones = [{"zone": zone, "hosts": 1, "instances": 4, "instances_live": 0, "running": 0} for zone in "ab"]
+    page.route("**/api/hosts", lambda route: route.fulfill(json={"at": 0, "hosts": [], "zones": zones}))
+    play(page)
+    worker = {"host_id": "host-0", "instances": 3, "most": 3, "running": 2, "heard_at": 0, "zone": "a"}
+    machine = {"cpu_percent": 1, "memory_percent": 1, "network_in_kb_per_s": 0, "network_out_kb_per_s": 0}
+    board = BOARD | {"workers": [worker], "cost_usd_micros_per_min": 0, "oldest_wait_ms": 0, "machine": machine}
+    page.evaluate("(b) => stage.heard.get('fleet')({ event: 'board', data: { ...b, at: Date.now() * 1000 } })", board)
+    found = page.locator(".panel", has_text="Instances by zone").locator("li")
+    expect(found).to_have_text([re.compile("a1 missing3/4"), re.compile("bnothing lives here0/4")])
+    expect(found.nth(1).get_by_role("link")).to_have_attribute("href", "/fleet?find=zone%3Ab")
+
+
 def test_a_thousand_events_a_second_cost_few_paints_and_rows_stay_under_the_reader(page: Page) -> None:
     play(page)
     page.evaluate(BUSY, 1)

@@ -1,5 +1,6 @@
 """The board of the whole line as text of any size: its health, tasks, sessions, agents; or one of them alone. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -124,7 +125,17 @@ def _figures(board: Mapping[str, Any], seen: Seen, width: int) -> list[Text]:
         ("mem ", f"{machine['memory_percent']:.0f} %", _share_style(machine["memory_percent"], 100)),
         ("net ", network, ""),
     ]
-    return [_told(first, width), _told(second, width)]
+    return [_told(figures, width) for figures in (first, second, _zones(board, seen)) if figures]
+
+
+def _zones(board: Mapping[str, Any], seen: Seen) -> list[tuple[str, str, str]]:
+    live: Counter[str] = Counter()
+    for host in board.get("workers", ()):
+        live[host["zone"]] += host["instances"]
+    return [
+        (f"zone {zone} ", f"{live[zone]}/{wanted}", "red" if live[zone] < wanted else "")
+        for zone, wanted in seen.zones.items()
+    ]
 
 
 def _told(figures: Sequence[tuple[str, str, str]], width: int) -> Text:

@@ -83,6 +83,8 @@ class Seen:
         self.pools: dict[str, dict[str, Any]] = {}
         self.targets: dict[str, int] = {}
         """Instances of each agent as defined."""
+        self.zones: dict[str, int] = {}
+        """Instances that each zone should have."""
         self.open: OrderedDict[tuple[str, str], Task] = OrderedDict()
         """The one that changed last is last."""
         self.ended: deque[Task] = deque(maxlen=ENDED_MAX)

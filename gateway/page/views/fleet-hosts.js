@@ -34,7 +34,8 @@ export function hosts(sources, admin) {
 
   function show(find) {
     const all = [...sources.hosts].sort(byHost);
-    const found = filtered(all, find, wordsOf, HOST_STATES, (host) => [host.state]);
+    const whole = [...HOST_STATES, ...all.map(zoneWord)];
+    const found = filtered(all, find, wordsOf, whole, (host) => [host.state, zoneWord(host)]);
     keep(zones, sources.zones, ({ zone }) => zone, zoneTile, showZone);
     zones.hidden = !sources.zones.length;
     const without = [!sources.zones.length && "zone", !all.some((host) => host.reason) && "why"];
@@ -46,7 +47,8 @@ export function hosts(sources, admin) {
   return { show, none, step: (by) => table.step(by), source: sources.by.hosts };
 }
 
-const wordsOf = ({ host_id: id, zone, state, reason }) => [id, `zone:${zone}`, state, reason];
+const zoneWord = ({ zone }) => `zone:${zone}`.toLowerCase();
+const wordsOf = (host) => [host.host_id, zoneWord(host), host.state, host.reason];
 const countsOf = (all) => HOST_STATES.map((word) => [word, all.filter((host) => host.state === word).length]);
 
 function stateCell(sources) {

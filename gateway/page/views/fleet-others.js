@@ -19,8 +19,10 @@ export function decisions(sources) {
   const about = h("p", { class: "quiet lead" });
   const agentCell = ({ agent_id: id }) =>
     cell(id ? link(`/agents/${encodeURIComponent(id)}`, id) : h("span", {}, "the fleet"), () => {});
-  const done = ({ applied }) =>
-    applied ? { tone: "good", word: "carried out" } : { tone: "quiet", word: "dry run" };
+  const done = ({ applied, before, after }) =>
+    before === after
+      ? { tone: "warn", word: "nothing, see why" }
+      : applied ? { tone: "good", word: "carried out" } : { tone: "quiet", word: "dry run" };
   const table = new Table({
     label: "Decisions of the autoscaler",
     what: "decisions",

@@ -1,4 +1,4 @@
-/** Who is at work: instances by host, and the agents with what they have in hand. */
+/** Who is at work: instances by zone and by host, and the agents with what they have in hand. */
 
 import { h, keep, say } from "../dom.js";
 import { number, time } from "../format.js";
@@ -11,20 +11,25 @@ const CHOOSE_MS = 10_000; // among many, who is shown changes seldom
 export class Fleet {
   /** `beside`: what else is shown here, at the end. */
   constructor(beside) {
+    this.zones = h("ul", { class: "bars" });
     this.hosts = h("ul", { class: "bars" });
     this.agents = h("ul", { class: "bars" });
     this.moreHosts = h("p", { class: "quiet" });
     this.moreAgents = h("a", { class: "quiet", href: "/agents" });
     this.none = empty("No host of agents is there.", h("p", {}, "Start the line: ", h("code", {}, "headway up")));
+    this.byZone = panel("Instances by zone", this.zones);
+    this.byZone.hidden = true;
     const hosts = panel("Instances by host", this.none, this.hosts, this.moreHosts);
-    this.element = h("div", { class: "fleet" }, hosts, panel("Agents", this.agents, this.moreAgents), beside);
+    const agents = panel("Agents", this.agents, this.moreAgents);
+    this.element = h("div", { class: "fleet" }, this.byZone, hosts, agents, beside);
     this.chosen = [];
     this.chosenAt = -Infinity;
   }
 
-  /** `pools`: the newest status of each, by name; `targets`: instances wanted by agent, or null. */
-  show(board, pools, targets) {
+  /** `pools`: the newest status of each, by name; `targets`, `zones`: instances wanted by agent, by zone; or null. */
+  show(board, pools, targets, zones) {
     const workers = board.workers ?? [];
+    this.#showZones(workers, zones ?? []);
     this.none.hidden = workers.length > 0;
     const lack = (host) => 1 - host.instances / host.most;
     const first = [...workers].sort((a, b) => lack(b) - lack(a) || (a.host_id < b.host_id ? -1 : 1));
@@ -37,6 +42,17 @@ export class Fleet {
     const show = (row, pool) => showAgent(row, pool, targets?.get(pool.agent_id));
     keep(this.agents, agents, (pool) => `${pool.pool} ${Boolean(pool.removed)}`, makeAgent, show);
     more(this.moreAgents, pools.size - this.chosen.length);
+  }
+
+  /** Each zone that there is to be, also one that is dead. */
+  #showZones(workers, zones) {
+    this.byZone.hidden = !zones.length;
+    const sum = (zone, name) => workers.reduce((all, one) => all + (one.zone === zone ? one[name] : 0), 0);
+    const found = zones.map(({ zone, instances }) => {
+      return { zone, instances: sum(zone, "instances"), most: instances, running: sum(zone, "running") };
+    });
+    const at = (zone) => `/fleet?${new URLSearchParams({ find: `zone:${zone}` })}`;
+    keep(this.zones, found, ({ zone }) => zone, ({ zone }) => makeBar(zone, at(zone)), showZone);
   }
 
   /** All by name when they are few; else those that lack something, then those that have most in hand. */
@@ -83,6 +99,12 @@ function showBar({ parts }, share, figure, note, tone) {
 function showHost(row, { instances, most, running, heard_at }) {
   const note = instances ? (running ? `${number(running)} running` : "idle") : `silent since ${time(heard_at)}`;
   showBar(row, instances / most, `${instances}/${most}`, note, toneOf(instances, most));
+}
+
+function showZone(row, { instances, most, running }) {
+  const lacking = instances < most && (instances ? `${number(most - instances)} missing` : "nothing lives here");
+  const note = lacking || (running ? `${number(running)} running` : "idle");
+  showBar(row, most ? instances / most : 0, `${instances}/${most}`, note, most ? toneOf(instances, most) : "");
 }
 
 function showAgent(row, { instances, running, slots, waiting, removed }, target) {

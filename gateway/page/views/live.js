@@ -38,6 +38,7 @@ class LiveView {
     this.tasks = new Tasks();
     this.pools = new Map();
     this.targets = null;
+    this.zones = null;
     this.cap = null;
     this.verdict = new Verdict();
     this.tiles = new Tiles();
@@ -162,8 +163,9 @@ class LiveView {
   /** What the stream does not tell: how many instances are wanted, and what may be spent in a day. */
   async #ask() {
     try {
-      const { agents } = await get("/api/agents");
+      const [{ agents }, { zones }] = await Promise.all([get("/api/agents"), get("/api/hosts")]);
       this.targets = new Map(agents.map((agent) => [agent.agent_id, agent.instances]));
+      this.zones = zones;
       if (this.all && this.cap === null) {
         const { settings } = await get("/api/config");
         this.cap = 1e6 * Number(settings.find((one) => one.name === "cost_cap_usd")?.value ?? 0);
@@ -205,7 +207,7 @@ class LiveView {
     this.element.classList.toggle("stale", age_ms > DEAF_MS || live.state === "stale");
     if (!board) return;
     this.tiles.show(board, { target, cap: this.cap, peak: this.history.peak("ended_per_s") });
-    this.fleet.show(board, new Map(pools.map((pool) => [pool.pool, pool])), this.targets);
+    this.fleet.show(board, new Map(pools.map((pool) => [pool.pool, pool])), this.targets, this.zones);
     if (this.drawn !== board.at) this.#showCharts();
     this.drawn = board.at;
   }

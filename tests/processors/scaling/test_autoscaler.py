@@ -7,7 +7,8 @@ import pytest
 from processors.scaling.autoscaler import HELD_US, Autoscaler
 from processors.scaling.emergency import Change, replacements
 from processors.scaling.signals import score, seen
-from processors.scaling.sizing import Expected, kept_at_least, slots_wanted
+from processors.scaling.sizing import Expected, by_calendar, kept_at_least, slots_wanted
+from schemas.calendar import calendar
 from tests.support.scaling import LIMITS, T0, S, definition, status, wish
 
 
@@ -54,9 +55,14 @@ def test_the_composite_weighs_queue_wait_busy_and_errors():
         assert score(pools(**at_the_top | {name: at_the_end[name]}), 0.0).value == pytest.approx(part)
 
 
-def test_the_processors_of_the_hosts_count_in_place_of_busy_slots_where_they_are_known():
-    idle = {"waiting": 60, "oldest_wait_ms": 17_500, "running": 0, "error_rate": 0.03}
-    assert score(pools(**idle), 0.0, cpu=0.7).value == pytest.approx(0.4 * 0.5 + 0.3 * 0.5 + 0.2 + 0.1 * 0.5)
+def test_processors_and_busy_slots_share_a_weight_and_whichever_asks_for_more_counts():
+    told = {"waiting": 60, "oldest_wait_ms": 17_500, "error_rate": 0.03}
+    rest = 0.4 * 0.5 + 0.3 * 0.5 + 0.1 * 0.5
+    assert score(pools(**told, running=3), 0.0, cpu=0.7).value == pytest.approx(rest + 0.2)
+    assert score(pools(**told, running=8), 0.0, cpu=0.1).value == pytest.approx(rest + 0.2), "it waits for a model"
+    assert score(pools(**told, running=0), 0.0, cpu=1.0).value == pytest.approx(rest - 0.2 * 0.6), "others are busy"
+    names = [signal["name"] for signal in score(pools(**told), 0.0, cpu=0.7).signals]
+    assert names == ["load", "queue", "wait_s", "utilisation", "errors", "cpu"]
 
 
 def test_slots_are_for_what_comes_and_to_work_off_what_waits():
@@ -165,3 +171,44 @@ def test_what_was_asked_for_a_moment_ago_and_what_a_person_asked_for_is_not_rais
 
 def test_nothing_goes_while_instances_that_are_wanted_do_not_answer():
     assert quiet(running=0, instances=1) == 2
+
+
+# --- the calendar, until there is a forecast
+
+PEAKS = calendar("9,10,14,15 * 1.3; * mon-wed 1.2", "Asia/Tokyo")
+SUNDAY_23_35 = 1_790_519_700
+"""In Tokyo; 25 minutes later both the day and no hour rise."""
+TUESDAY_8_35 = 1_790_638_500
+
+
+def looked_at(at_s: int, running: int, **forecast: Expected):
+    """What comes of two looks at a pool of twenty slots with so many at work, of ten seconds each."""
+    scaler = Autoscaler(replace(LIMITS, calendar=PEAKS), "on", ("",))
+    scaler.agent(definition("coder", 4))
+    made = []
+    for shift in (0, 30):
+        at = at_s + shift
+        scaler.pool(status(at=at * S, running=running, slots=20, instances=4, completed=running * shift // 10))
+        scaler.expects(forecast)
+        made = scaler.look(at * S)
+    return made
+
+
+def test_a_calendar_tells_what_rises_within_the_half_hour_and_the_hour() -> None:
+    at_work = 10.0
+    assert by_calendar(PEAKS, at_work, TUESDAY_8_35 * S) == Expected(13.0, 13.0, "calendar")
+    assert by_calendar(PEAKS, at_work, (TUESDAY_8_35 - 1200) * S) == Expected(10.0, 13.0, "calendar")
+    assert by_calendar(PEAKS, at_work, (TUESDAY_8_35 + 1800) * S) is None, "it is in the load already"
+
+
+def test_instances_are_there_before_the_hour_that_the_calendar_names() -> None:
+    [grown] = looked_at(TUESDAY_8_35, running=14)
+    assert (grown["before"], grown["after"]) == (4, 7)
+    assert grown["reason"].startswith("The calendar expects 18.2 slots at work soon, a load of 91%.")
+    [grown] = looked_at(SUNDAY_23_35, running=14)
+    assert grown["reason"].startswith("The calendar expects 16.8 slots at work soon, a load of 84%.")
+    assert looked_at(TUESDAY_8_35 - 7200, running=14) == []
+
+
+def test_who_has_a_forecast_does_not_go_by_the_calendar() -> None:
+    assert looked_at(TUESDAY_8_35, running=14, coder=Expected(14.0, 14.0)) == []

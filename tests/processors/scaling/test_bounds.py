@@ -6,8 +6,9 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.scaling.autoscaler import STEP_DOWN, STEP_UP, Autoscaler, Mode
-from processors.scaling.sizing import Expected, resized
+from processors.scaling.autoscaler import Autoscaler, Mode
+from processors.scaling.sizing import TARGET, Expected, resized
+from processors.scaling.steps import STEP_DOWN, STEP_UP, Steps
 from schemas.events import ScalingDecision
 from tests.support.scaling import LIMITS, PERIOD_S, T0, S, definition, status, wish
 
@@ -110,9 +111,13 @@ def test_the_fleet_gains_and_loses_no_more_than_its_step_within_a_cool_down(stor
 @settings(max_examples=25)
 @given(phases, forecasts)
 def test_each_decision_says_what_was_seen_and_why_and_is_of_what_there_is(story, forecast):
+    cut = dict.fromkeys(AGENTS, False)
     for decision, sizes in play(story, forecast=forecast):
-        assert decision["before"] == sizes[decision["agent_id"]] != decision["after"]
-        assert (decision["score"] > 1) == (decision["after"] > decision["before"])
+        name, grows = decision["agent_id"], decision["after"] > decision["before"]
+        assert decision["before"] == sizes[name] != decision["after"]
+        load = next(signal["value"] for signal in decision["signals"] if signal["name"] == "load")
+        assert grows == (decision["score"] > 1 or (cut[name] and load > TARGET))
+        cut[name] = grows and "Not all" in decision["reason"]
         assert (decision["score"] < 0) == (decision["after"] < decision["before"])
         assert all(0 <= signal["score"] <= 1 for signal in decision["signals"])
         assert len(decision["reason"]) > 20
@@ -133,8 +138,28 @@ def test_zones_come_together_and_no_zone_moves_against_the_whole(of_zones, total
     assert sum(made.values()) == total
     grows = total >= sum(of_zones.values())
     assert all(made[zone] >= count if grows else made[zone] <= count for zone, count in of_zones.items())
-    used = [zone for zone, count in of_zones.items() if count] or list(of_zones)
+    used = [zone for zone, count in of_zones.items() if count or max(of_zones.values()) <= 1]
     spread = max(made[zone] for zone in used) - min(made[zone] for zone in used)
     assert spread <= max(1, max(of_zones[zone] for zone in used) - min(of_zones[zone] for zone in used))
-    if any(of_zones.values()) and grows:
+    if max(of_zones.values()) > 1 and grows:
         assert all(made[zone] == 0 for zone, count in of_zones.items() if not count), "an emptied zone stays empty"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.integers(-300, 300)), max_size=30),
+    st.integers(0, 12_000),
+)
+def test_the_fleet_gains_and_loses_a_share_of_what_it_was_or_the_least_step(tries, fleet):
+    steps, now, made = Steps(TIGHT.up_us, TIGHT.down_us), T0 * S, []
+    for number, (passed_s, wanted) in enumerate(tries):
+        now += passed_s * S
+        steps.forget(now)
+        left = steps.up(fleet, now)[1] if wanted > 0 else steps.down(fleet, now)[1]
+        by = min(wanted, max(0, left)) if wanted > 0 else -min(-wanted, max(0, left), fleet)
+        steps.note({"event_id": str(number), "agent_id": "a", "at": now, "before": fleet, "after": fleet + by})
+        made.append((now, fleet, by))
+        fleet += by
+        for within_us, sign, least, share in ((TIGHT.up_us, 1, STEP_UP, 0.05), (TIGHT.down_us, -1, STEP_DOWN, 0.025)):
+            late = [(size, max(0, sign * moved)) for at, size, moved in made if now - at < within_us]
+            moved, most = sum(moved for _, moved in late), max(fleet, *(size for size, _ in late))
+            assert moved <= max(least, share * (most + moved))

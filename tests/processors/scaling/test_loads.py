@@ -6,8 +6,8 @@ from math import pi, sin
 
 import pytest
 
-from processors.scaling.sizing import Expected
-from tests.support.scaling import LIMITS, PERIOD_S, T0, Fleet, S
+from processors.scaling.sizing import TARGET, Expected
+from tests.support.scaling import LIMITS, PERIOD_S, SLOTS, T0, Fleet, Rate, S
 
 STEP_AT_S = 1200
 LARGE = replace(LIMITS, instances_max=200)
@@ -53,6 +53,24 @@ def test_a_step_beyond_that_of_the_fleet_is_met_in_parts_until_the_load_is_right
     gaps = [after - before for before, after in pairwise([STEP_AT_S, *times_s(fleet)])]
     assert gaps[0] <= 3 * PERIOD_S and all(300 <= gap <= 300 + 3 * PERIOD_S for gap in gaps[1:])
     assert 0.75 * fleet.needed() <= sizes(fleet)[-1] <= 1.1 * fleet.needed(), "the dead band begins at a load of 80 %"
+
+
+@pytest.mark.parametrize(("agents", "looks"), [(10, 2), (100, 5)])
+def test_a_large_fleet_follows_a_step_in_a_few_cool_downs(agents: int, looks: int) -> None:
+    """Five steps of 5 % make nine tenths of 1.4 times as much. Where few tasks come to each, arrivals of more looks
+    are counted before the first."""
+    each, limits = 2000 // agents, replace(LIMITS, instances_max=1000, fleet_max=10_000)
+    rate = each * SLOTS * TARGET / 200.0
+    load: Rate = lambda t: rate * (1.0 if t < STEP_AT_S else 1.4)  # noqa: E731
+    fleet = Fleet({f"a{n}": load for n in range(agents)}, instances=each, response_s=200.0, limits=limits)
+    fleet.run(STEP_AT_S + 3000)
+    right, totals = sum(map(fleet.needed, fleet.pools)), [sum(size.values()) for size in fleet.sizes]
+    steps = sorted(set(times_s(fleet)))
+    assert right == pytest.approx(2800) and steps[0] <= STEP_AT_S + looks * PERIOD_S
+    assert all(300 <= after - before <= 300 + 3 * PERIOD_S for before, after in pairwise(steps))
+    assert totals[int(steps[4]) // PERIOD_S - 1] >= 0.9 * right
+    assert turns(fleet) == 0 and max(totals) <= right * 1.05, "an instance of each at most beyond, and none goes back"
+    assert totals[-1] >= 0.92 * right, "what was cut goes on to nearly the size that is right"
 
 
 def test_a_step_down_is_followed_slowly_and_nobody_waits_for_it() -> None:
