@@ -1,5 +1,6 @@
 """A fleet of a size, and one scenario on it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from lab.scale.line import Line, Setup
 from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
 from lab.scale.report import figures
 from lab.scale.scenario import AGENTS, Scenario
+from lab.scale.tally import Tally
 from processors.dispatch import Limits
 from processors.scaling import autoscaler
 
@@ -47,11 +49,17 @@ def setup(scenario: Scenario, agents: int, seed: int, balancer: str | None, scal
 
 
 def simulate(
-    scenario: Scenario, agents: int, seed: int = 0, balancer: str | None = None, *, scaling: bool = True
+    scenario: Scenario,
+    agents: int,
+    seed: int = 0,
+    balancer: str | None = None,
+    *,
+    scaling: bool = True,
+    watch: Callable[[Tally], None] | None = None,
 ) -> dict[str, Any]:
-    """The figures of one run; the same for the same arguments."""
+    """The figures of one run; the same for the same arguments. `watch` is told how it stands after each minute."""
     made = setup(scenario, agents, seed, balancer, scaling)
-    line = Line(made)
+    line = Line(made, watch=watch)
     phases = [Phase(phase.minutes, phase.per_minute * agents / AGENTS) for phase in scenario.phases]
     tally = line.run(arrivals(phases, made.mix, line.tally.begin, seed), scenario.minutes)
     found = figures(tally, scenario, agents=agents, slots=made.limits.slots, left=line.left())

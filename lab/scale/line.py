@@ -65,10 +65,15 @@ class Setup:
 
 
 class Line:
-    def __init__(self, setup: Setup, seen: Callable[[TaskOutcome], None] | None = None) -> None:
-        """`seen` is told every outcome."""
+    def __init__(
+        self,
+        setup: Setup,
+        seen: Callable[[TaskOutcome], None] | None = None,
+        watch: Callable[[Tally], None] | None = None,
+    ) -> None:
+        """`seen` is told every outcome, `watch` how it stands after each minute."""
         self.tally = Tally(BEGIN)
-        self._seen = seen
+        self._seen, self._watch = seen, watch
         self._setup = setup
         self._clock = clock = Clock(BEGIN)
         self._chance = random.Random(f"line/{setup.seed}")
@@ -291,6 +296,8 @@ class Line:
         pools = [pool for shard in self.shards.values() for pool in shard.dispatcher.pools.values()]
         running = sum(len(host.runs) for host in self.hosts.values())
         self.tally.minute(len(self.tally.there), sum(pool.waiting for pool in pools), running)
+        if self._watch is not None:
+            self._watch(self.tally)
 
     def _settle_accounts(self, end: int) -> None:
         """What is at work at the end counts up to here, and later nothing does."""
