@@ -222,6 +222,8 @@ def members(settings: Settings, group: str) -> int:
     try:
         found = admin.describe_consumer_groups([group], request_timeout=ANSWER_S)[group].result()
     except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return 0
         raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {group}: {error.args[0].str()}") from error
     return len(found.members)
 
