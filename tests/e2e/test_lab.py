@@ -1,15 +1,20 @@
 """The lab on a real broker: runs that are started, watched and stopped, and processes that die."""
 
 import dataclasses
+import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner, Result
 
+from gateway.cli import headway
+from gateway.lab import NOBODY
 from infra import kafka
 from infra.registry import Registry
-from infra.settings import Settings
+from infra.settings import Settings, as_env
 from lab.ports import free_ports
 from processors.lab_runs import OVER
 from tests.support.lab import YAML, following, lab_process, new_id, seen, send, start, stop
@@ -117,3 +122,39 @@ def test_what_cannot_be_run_says_why(broker: Settings, known: Registry) -> None:
             over = seen(known, run_id, lambda run: run["state"] in OVER, f"{what} is over")
             assert over["state"] == ("failed" if said else "ended")
             assert over["reason"].startswith(said)
+
+
+def test_the_command_line_runs_shows_and_stops(broker: Settings, known: Registry, tmp_path: Path) -> None:
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(headway, ["lab", *words], env=as_env(broker))
+
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(YAML, encoding="utf-8")
+    with lab_process(own(broker)):
+        until(lambda: kafka.members(broker, kafka.LAB_GROUP) == 1, 30, "somebody is there")
+        until(lambda: len(known.lab_scenarios) == 5, 30, "the scenarios are known")
+        done = call("run", str(mine), "--agents", "40", "--no-scaling", "--wait")
+        assert done.exit_code == 0, done.output
+        assert "All 1 targets hold." in done.output and "40 instances" in done.output
+        missed = call("run", "stress", "--minutes", "1", "--wait", "--json")
+        found = json.loads(missed.stdout)
+        assert (missed.exit_code, found["state"]) == (1, "ended")
+        assert not all(target["holds"] for target in found["report"]["targets"])
+        long = call("run", "soak")
+        run_id = long.stdout.strip()
+        assert (long.exit_code, known.lab_runs[run_id]["asked"]["agents"]) == (0, 200)
+        seen(known, run_id, lambda run: run["state"] == "running", "it runs")
+        assert "running" in call().output
+        assert f"{run_id} is stopped." in call("stop", run_id[:8]).output
+        assert "is over: stopped" in call("stop", run_id).output
+        bad = call("run", "storm")
+        assert (bad.exit_code, "There is no scenario storm; there are burst" in bad.output) == (2, True)
+        mine.write_text(YAML + "speed: 2\n", encoding="utf-8")
+        assert "mine:6: unknown key `speed`" in call("run", str(mine)).output
+    shown = call("show", run_id)
+    assert "soak in the lab" in shown.output and "Stopped by" in shown.output
+    assert json.loads(call("show", run_id, "--json").stdout)["state"] == "stopped"
+    until(lambda: kafka.members(broker, kafka.LAB_GROUP) == 0, 30, "nobody is there")
+    refused = call("run", "burst")
+    assert (refused.exit_code, NOBODY in refused.output) == (1, True)
+    assert NOBODY in call("list").output
