@@ -111,7 +111,7 @@ class Settings:
     metrics_port: int = _port(
         9401,
         "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5, "
-        "joiner +6, scorer +7, monitor +8.",
+        "joiner +6, scorer +7, monitor +8, lab +9.",
     )
 
     partitions: int = _count(
@@ -137,6 +137,10 @@ class Settings:
     )
     monitors: int = _setting(
         1, "Monitor processes that the local stack starts. 0: nobody watches the line for alerts.", minimum=0, maximum=1
+    )
+    labs: int = _number(1, "Lab processes that the local stack starts; one of them works. 0: nothing is simulated.")
+    lab_cpu_s: float = _setting(
+        3600.0, "Seconds of one processor that a run of the lab may take before it is ended.", minimum=1
     )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")

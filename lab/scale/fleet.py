@@ -1,6 +1,6 @@
 """A fleet of a size, and one scenario on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
 from lab.scale.passing import Mishap, Passing
 from lab.scale.report import figures
 from lab.scale.scenario import AGENTS, Scenario
+from lab.scale.tally import Tally
 from processors.dispatch import Limits
 from processors.scaling import autoscaler
 
@@ -56,10 +57,12 @@ def simulate(
     *,
     scaling: bool = True,
     quick: bool = False,
+    watch: Callable[[Tally], None] | None = None,
 ) -> dict[str, Any]:
-    """The figures of one run; the same for the same arguments. `quick`: quiet stretches are passed over."""
+    """The figures of one run; the same for the same arguments. `quick`: quiet stretches are passed over. `watch` is
+    told how it stands after each minute."""
     made = setup(scenario, agents, seed, balancer, scaling)
-    line = Line(made)
+    line = Line(made, watch=watch)
     phases = [Phase(phase.minutes, phase.per_minute * agents / AGENTS) for phase in scenario.phases]
     passing = _passing(scenario, phases, made.scaling) if quick else None
     tasks = arrivals(phases, made.mix, line.tally.begin, seed, lambda: passing.passed * 60 * SECOND if passing else 0)

@@ -65,10 +65,15 @@ class Setup:
 
 
 class Line:
-    def __init__(self, setup: Setup, seen: Callable[[TaskOutcome], None] | None = None) -> None:
-        """`seen` is told every outcome."""
+    def __init__(
+        self,
+        setup: Setup,
+        seen: Callable[[TaskOutcome], None] | None = None,
+        watch: Callable[[Tally], None] | None = None,
+    ) -> None:
+        """`seen` is told every outcome, `watch` how it stands after each minute."""
         self.tally = Tally(BEGIN)
-        self._seen = seen
+        self._seen, self._watch = seen, watch
         self._setup = setup
         self._clock = clock = Clock(BEGIN)
         self._chance = random.Random(f"line/{setup.seed}")
@@ -266,6 +271,8 @@ class Line:
         running = sum(len(host.runs) for host in self.hosts.values())
         held = sum(shard.held() for shard in self.shards.values())
         self.tally.minute(sum(pool.waiting for pool in pools), running, held)
+        if self._watch is not None:
+            self._watch(self.tally)
 
     def _settle_accounts(self, end: int) -> None:
         """What is at work at the end counts up to here, and later nothing does."""

@@ -11,6 +11,7 @@ from itertools import accumulate
 from struct import Struct
 from typing import NamedTuple
 
+from infra.scenario_file import Phase as Phase
 from processors.pricing import cost_usd_micros
 from schemas.codec import encode
 
@@ -65,14 +66,6 @@ class Arrival(NamedTuple):
     priority: int
     tenant: str
     session: str
-
-
-@dataclass(frozen=True)
-class Phase:
-    """So many tasks a minute, for so long; `per_minute` of a scenario is for `scenario.AGENTS` instances."""
-
-    minutes: float
-    per_minute: float
 
 
 def arrivals(

@@ -67,7 +67,7 @@ def figures(tally: Tally, scenario: Scenario, *, agents: int, slots: int, left: 
         "growth": _growth(tally.minutes) if len(scenario.phases) == 1 else None,
         "tokens": counts["tokens", ""],
         "cost_usd_micros": counts["cost", "usd_micros"],
-        "minutes": _series(whole.minutes),
+        "minutes": series(whole.minutes),
     }
     told["targets"] = [
         {"target": str(target), "value": told[target.figure], "holds": target.holds(told[target.figure])}
@@ -108,12 +108,12 @@ def _ends(values: list[int]) -> dict[str, int | None]:
     return {"first": values[0], "least": min(values), "most": max(values), "last": values[-1]}
 
 
-def _series(minutes: list[Minute]) -> dict[str, list[int]]:
-    """The newest value of each step of a minute or more; of what ended, the sum."""
-    step = max(1, -(-len(minutes) // _POINTS))
+def series(minutes: list[Minute], points: int = _POINTS) -> dict[str, list[int]]:
+    """The newest value of each step of a minute or more, in so many steps at the most; of what ended, the sum."""
+    step = max(1, -(-len(minutes) // points))
     parts = [minutes[first : first + step] for first in range(0, len(minutes), step)]
-    series = {name: [getattr(part[-1], name) for part in parts] for name in ("instances", "waiting", "running")}
-    return {"step": [step], **series, "completed": [sum(minute.ended for minute in part) for part in parts]}
+    newest = {name: [getattr(part[-1], name) for part in parts] for name in ("instances", "waiting", "running")}
+    return {"step": [step], **newest, "completed": [sum(minute.ended for minute in part) for part in parts]}
 
 
 def _share(part: float, whole: float) -> float | None:
