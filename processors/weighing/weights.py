@@ -16,7 +16,7 @@ never raises its weight, whatever else happened. Without evidence all fades, and
 
 from collections.abc import Mapping
 from datetime import date
-from math import isfinite, log2
+from math import inf, isfinite, log2
 
 from processors.labels import COMPLETED
 from processors.weighing.comparing import Sums, compared
@@ -42,7 +42,8 @@ _NEAR = 0.005
 
 def is_reckoned(known: Mapping[str, AgentWeight], day: date) -> bool:
     """Whether the weights after this day, or a later one, are there."""
-    return any(one["day"] >= day.isoformat() for one in known.values())
+    days = (_date(one["day"]) for one in known.values())
+    return any(one is not None and one >= day for one in days)
 
 
 def weigh(
@@ -107,13 +108,27 @@ def _weigh(made: AgentWeight, day: date, known: AgentWeight | None, shown: Shown
 
 
 def _remembered(known: AgentWeight | None, day: date, sums: Sums) -> tuple[float, float]:
-    if known is None or (known["praise"] + known["blame"]) <= 0:
+    praise, blame = (known["praise"], known["blame"]) if known else (0.0, 0.0)
+    said = praise + blame
+    if known is None or not (praise >= 0 <= blame and _NEAR < said < inf):
         return sums.praise, sums.blame
-    days = (day - date.fromisoformat(known["day"])).days if known["day"] else 1
-    kept = KEPT ** max(1, days) * min(1.0, REMEMBERED / (known["praise"] + known["blame"]))
-    if kept * (known["praise"] + known["blame"]) < _NEAR:
+    kept = KEPT ** _days(known["day"], day) * min(1.0, REMEMBERED / said)
+    if kept * said < _NEAR:
         return sums.praise, sums.blame
-    return kept * known["praise"] + sums.praise, kept * known["blame"] + sums.blame
+    return kept * praise + sums.praise, kept * blame + sums.blame
+
+
+def _days(since: str, day: date) -> int:
+    """One at least, and one where nothing was reckoned yet."""
+    before = _date(since)
+    return 1 if before is None else max(1, (day - before).days)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _belief(praise: float, blame: float, sums: Sums) -> float:

@@ -173,6 +173,16 @@ def test_the_docs_tell_how_fast_a_weight_moves():
         assert f"| {said} | {' | '.join(figures)} |" in docs
 
 
+@pytest.mark.parametrize("over", [{"praise": float("nan")}, {"blame": -5.0}, {"blame": float("inf")}, {"day": "soon"}])
+def test_a_record_that_makes_no_sense_spoils_nothing(over):
+    spoilt = {"a": weight("a", 0.8, **over), "b": weight("b", float("nan"), **over)}
+    made = after(spoilt, shows(a=shown(20, good=5), b=shown(20, good=5)))
+    assert 0.8 / STEP <= made["a"]["weight"] <= 0.8 * STEP and made["b"]["before"] == 1
+    assert 1 / STEP <= made["b"]["weight"] <= STEP
+    assert made["a"]["praise"] + made["a"]["blame"] < 10
+    assert is_reckoned(spoilt, DAY) == ("day" not in over)
+
+
 # -- for any day -------------------------------------------------------------------------------------------------------
 
 _shown = st.builds(
