@@ -11,14 +11,13 @@ from itertools import islice, takewhile
 from typing import Any
 
 from gateway.errors import Unreachable
-from gateway.ids import new_task_id
 from gateway.live.hub import Hub
 from gateway.live.messages import as_json
 from gateway.live.places import Layout, Places
 from gateway.record import Record
 from gateway.sending import now_us
 from gateway.server.handing_in import hand_in, limits_of
-from gateway.server.keys import task_id_of
+from gateway.server.keys import new_key, task_id_of
 from gateway.server.lookup import cursor_of, place_of
 from gateway.server.principal import Principal
 from gateway.server.problems import Problem
@@ -204,7 +203,8 @@ async def say(
 ) -> dict[str, Any]:
     """Hands a message in, with what was said before it. The same key again is the same message. Raises Problem."""
     tenant_id, now = principal.tenant_id, now_us()
-    task_id = task_id_of(tenant_id, f"message {key} of {conversation_id}", 0) if key else new_task_id(now)
+    safe_key = key or new_key(now)
+    task_id = task_id_of(tenant_id, safe_key, 0, f"message {{key}} of {conversation_id}")
     heard: Sequence[ConversationMessage] = []
     if task_id not in services.recent.tasks:
         await settle(services, hub, tenant_id, conversation_id)
@@ -213,7 +213,7 @@ async def say(
     own = {"task_id": task_id, "session_id": conversation_id, "tenant_id": tenant_id, "conversation": heard}
     task = task_from({**fields, **own}, now, limits=limits_of(services))
     task["by"] = principal.name
-    (told,) = await hand_in(services, [(task, {**fields, "session_id": conversation_id})], key)
+    (told,) = await hand_in(services, [(task, {**fields, "session_id": conversation_id})], key, safe_key)
     services.said.remember(tenant_id, conversation_id, task_id)
     return told
 
