@@ -12,7 +12,12 @@ REDRIVES = UUID("6f1d3f5e-5b0c-4c7e-9f53-0f6f1a7b8c2d")
 
 def new_task_id(now_us: int) -> str:
     """A UUIDv7 (RFC 9562): 48 bits of milliseconds, the rest random."""
-    value = (now_us // 1000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    return task_id_at(now_us // 1000, secrets.randbits(80))
+
+
+def task_id_at(at_ms: int, rest: int) -> str:
+    """The UUIDv7 of a moment whose other bits are the lowest of `rest`."""
+    value = (at_ms & (1 << 48) - 1) << 80 | rest & (1 << 80) - 1
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(UUID(int=value))

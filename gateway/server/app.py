@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache, partial
-from math import ceil
 from typing import Any
 
 import structlog
@@ -211,7 +210,7 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _refused(problem: Problem) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after_s is not None:
-        headers[hdrs.RETRY_AFTER] = str(max(1, ceil(problem.retry_after_s)))
+        headers[hdrs.RETRY_AFTER] = str(problem.retry_after_s)
     if problem.status == 401:
         headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="headway"'
     answer = web.Response(

@@ -7,17 +7,17 @@ name is another conversation, for nothing here is looked up without the tenant.
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from gateway.errors import Unreachable
-from gateway.ids import new_task_id
 from gateway.live.hub import Hub
 from gateway.live.messages import as_json
 from gateway.live.places import Layout, Places
 from gateway.record import Record
 from gateway.sending import now_us
 from gateway.server.handing_in import hand_in, limits_of
-from gateway.server.keys import task_id_of
+from gateway.server.keys import new_key, task_id_of
 from gateway.server.lookup import cursor_of, place_of
 from gateway.server.principal import Principal
 from gateway.server.problems import Problem
@@ -125,7 +125,7 @@ def _in_memory(
     """Turns, oldest first, and whether there are older ones."""
     turns: list[dict[str, Any]] = []
     room = SHOWN_BYTES
-    for task in _newest_first(services, tenant_id, conversation_id, place):
+    for task in services.recent.of_session(tenant_id, conversation_id, place):
         turn = _turn(services, task, taken)
         if turn is None:
             continue
@@ -134,14 +134,6 @@ def _in_memory(
             return turns[::-1], True
         turns.append(turn)
     return turns[::-1], False
-
-
-def _newest_first(
-    services: Services, tenant_id: str, conversation_id: str, place: tuple[int, str] | None = None
-) -> Iterator[Task]:
-    for task in reversed(services.recent.of_session(tenant_id, conversation_id)):
-        if place is None or (task.submitted_at, task.task_id) < place:
-            yield task
 
 
 def _turn(services: Services, task: Task, taken: Taken | None) -> dict[str, Any] | None:
@@ -163,8 +155,8 @@ async def listed(
     place = place_of(cursor)
     floor = services.recent.floor if services.older.there else 0
     if floor == 0 or place is None or place[0] > floor:
-        newest = sorted(_newest_of_each(services, tenant_id, place, floor), reverse=True)
-        rows = [_row(services, tenant_id, session_id) for _, session_id in newest[:limit]]
+        newest = list(islice(_newest_of_each(services, tenant_id, place, floor), limit + 1))
+        rows = [row for _, session_id in newest[:limit] if (row := _row(services, tenant_id, session_id))]
         if len(newest) > limit:
             return rows, cursor_of({"submitted_at": newest[limit - 1][0], "task_id": newest[limit - 1][1]})
         if rows or floor == 0:
@@ -179,26 +171,22 @@ async def listed(
 def _newest_of_each(
     services: Services, tenant_id: str, place: tuple[int, str] | None, floor: int
 ) -> Iterator[tuple[int, str]]:
-    """When the newest message of each conversation in memory was, and its id."""
-    tasks = services.recent.tasks
-    for (tenant, session_id), ids in list(services.recent.sessions.items()):
-        if tenant == tenant_id:
-            its = [task for task_id in list(ids) if (task := tasks.get(task_id))]
-            found = max((task.submitted_at for task in its), default=0)
-            is_ahead = found > floor and (place is None or (found, session_id) < place)
-            if is_ahead and any(task.in_talk for task in its):
-                yield found, session_id
+    """When the newest message of each conversation in memory was, and its id, newest first."""
+    return takewhile(lambda found: found[0] > floor, services.recent.sessions.talks(tenant_id, place))
 
 
-def _row(services: Services, tenant_id: str, conversation_id: str) -> dict[str, Any]:
-    tasks = services.recent.of_session(tenant_id, conversation_id)
+def _row(services: Services, tenant_id: str, conversation_id: str) -> dict[str, Any] | None:
+    session, tasks = services.recent.sessions.find(tenant_id, conversation_id), services.recent.tasks
+    first = tasks.get(session.order[0][1]) if session is not None and session.order else None
+    if session is None or first is None:
+        return None  # the thread that reads has just let it go
     return {
         "conversation_id": conversation_id,
-        "title": short(tasks[0].text, TITLE_CHARS) if tasks else "",
-        "turns": len(tasks),
-        "started_at": tasks[0].submitted_at if tasks else 0,
-        "newest_at": tasks[-1].submitted_at if tasks else 0,
-        "open": sum(not task.ended for task in tasks),
+        "title": short(first.text, TITLE_CHARS),
+        "turns": session.tally.tasks,
+        "started_at": first.submitted_at,
+        "newest_at": session.order[-1][0],
+        "open": session.tally.open,
     }
 
 
@@ -215,7 +203,8 @@ async def say(
 ) -> dict[str, Any]:
     """Hands a message in, with what was said before it. The same key again is the same message. Raises Problem."""
     tenant_id, now = principal.tenant_id, now_us()
-    task_id = task_id_of(tenant_id, f"message {key} of {conversation_id}", 0) if key else new_task_id(now)
+    safe_key = key or new_key(now)
+    task_id = task_id_of(tenant_id, safe_key, 0, f"message {{key}} of {conversation_id}")
     heard: Sequence[ConversationMessage] = []
     if task_id not in services.recent.tasks:
         await settle(services, hub, tenant_id, conversation_id)
@@ -224,7 +213,7 @@ async def say(
     own = {"task_id": task_id, "session_id": conversation_id, "tenant_id": tenant_id, "conversation": heard}
     task = task_from({**fields, **own}, now, limits=limits_of(services))
     task["by"] = principal.name
-    (told,) = await hand_in(services, [(task, {**fields, "session_id": conversation_id})], key)
+    (told,) = await hand_in(services, [(task, {**fields, "session_id": conversation_id})], key, safe_key)
     services.said.remember(tenant_id, conversation_id, task_id)
     return told
 
@@ -261,7 +250,7 @@ def _remembered(services: Services, tenant_id: str, conversation_id: str, now: i
 
 
 def _exchanges(services: Services, tenant_id: str, conversation_id: str) -> Iterator[Exchange]:
-    for task in _newest_first(services, tenant_id, conversation_id):
+    for task in services.recent.of_session(tenant_id, conversation_id):
         # What was streamed matters only where there is no answer.
         topics = _SAID if task.state != "cancelled" else None
         yield exchange_of(turn_of(task.task_id, services.recent.records(task, topics)))

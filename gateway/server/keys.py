@@ -1,6 +1,8 @@
 """What was handed in lately, and idempotency keys: the task id that follows from one. Pure."""
 
 import json
+import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +10,12 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
+from gateway.ids import task_id_at
+
 KEYS = UUID("b0f2a1a5-9f0c-4d5e-8d35-6c1b8c1f6f0e")
 """Name space of task ids made from keys."""
+
+_MADE = re.compile(r"again-([0-9a-f]{12})-[0-9a-f]{32}")
 
 REMEMBERED_MAX = 50_000
 
@@ -17,9 +23,20 @@ READ_BACK_S = 5.0
 """How long a task that Kafka has confirmed may take to be read back from its topic, while Kafka answers."""
 
 
-def task_id_of(tenant_id: str, key: str, index: int) -> str:
-    """The same key of the same tenant always means the same task; another tenant's never does."""
-    return str(uuid5(KEYS, json.dumps([tenant_id, key, index])))
+def new_key(now_us: int) -> str:
+    """For whoever sends none: should Kafka not confirm, it makes the request safe to send again all the same."""
+    return f"again-{now_us // 1000:012x}-{secrets.token_hex(16)}"
+
+
+def task_id_of(tenant_id: str, key: str, index: int, of: str = "{key}") -> str:
+    """The same key of the same tenant always means the same task; another tenant's never does. `of`: what the key is
+    sent with, for the same one may come with different requests. By a key made here the id tells its time.
+    """
+    name = json.dumps([tenant_id, of.replace("{key}", key), index])
+    made = _MADE.fullmatch(key)
+    if made is None:
+        return str(uuid5(KEYS, name))
+    return task_id_at(int(made[1], 16), int.from_bytes(sha256(name.encode()).digest()))
 
 
 class Keys:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.server.declare import JSON, Parameter, Route
 from gateway.server.problems import MEDIA_TYPE, TITLES
-from gateway.server.shapes import Schema, number, record, text, whole
+from gateway.server.shapes import Schema, many, record, text, whole
 
 PROBLEM: Schema = {
     **record(
@@ -17,10 +17,12 @@ PROBLEM: Schema = {
             "title": text("The kind in words."),
             "status": whole("The status of the answer."),
             "detail": text("What is wrong with this request, and what to do, in a sentence."),
-            "retry_after": number("Seconds after which to try again; as in the header Retry-After [s]"),
+            "retry_after": whole("After how long it can succeed; the same as in the header Retry-After [s]"),
             "incident": text("Names a mistake of ours in the gateway's log."),
+            "task_ids": many(text(""), "Tasks that Kafka did not confirm, and may have all the same."),
+            "idempotency_key": text("Sent with the same request again, each of those tasks is done once."),
         },
-        optional=("retry_after", "incident"),
+        optional=("retry_after", "incident", "task_ids", "idempotency_key"),
     ),
 }
 

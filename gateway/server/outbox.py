@@ -17,6 +17,8 @@ from schemas.trace import headers
 
 DELIVERY_S = 10.0
 """How long Kafka may take to confirm: past a broker's restart, short of what a client of an API waits."""
+AGAIN = " Send the request again: said twice, it is the same as said once."
+"""Of commands and feedback: each says how something is to be, and the newest counts."""
 _POLL_S = 0.1
 _WARM_UP_S = 2.0
 
@@ -46,12 +48,14 @@ class Outbox:
         self._producer.flush(DELIVERY_S)
 
     async def submit(self, tasks: Sequence[TaskSubmitted]) -> None:
-        """Raises Unreachable when Kafka did not confirm every task; those it has will run all the same."""
+        """Raises Unreachable when Kafka did not confirm every task; those it has will run all the same, so whoever
+        calls has to say how the request is sent again.
+        """
         sent = [
             self._send("tasks.submitted", task["task_id"], task["session_id"], encode("TaskSubmitted", task))
             for task in tasks
         ]
-        await self._confirm(sent)
+        await self._confirm(sent, again="")
 
     async def command(self, command: TaskCommand) -> None:
         """One copy in every partition: the sender does not know which holds the task's pool."""
@@ -86,14 +90,11 @@ class Outbox:
             told.set_exception(error)
         return told
 
-    async def _confirm(self, sent: Sequence["asyncio.Future[None]"]) -> None:
+    async def _confirm(self, sent: Sequence["asyncio.Future[None]"], again: str = AGAIN) -> None:
         said = await asyncio.gather(*sent, return_exceptions=True)
         failed = [error for error in said if error is not None]
         if failed:
-            raise Unreachable(
-                f"Kafka did not confirm {len(failed)} of {len(sent)} messages ({failed[0]}). Send the request again "
-                "with the same Idempotency-Key: what did arrive is done once."
-            )
+            raise Unreachable(f"Kafka did not confirm {len(failed)} of {len(sent)} messages ({failed[0]}).{again}")
 
     def _hear(self) -> None:
         with suppress(KafkaException):  # so that the first task does not wait for a connection

@@ -3,6 +3,7 @@ what to do. Every error of the layers below becomes one here, in one table.
 """
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -42,7 +43,8 @@ class Problem(Exception):
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = None if retry_after_s is None else max(1, ceil(retry_after_s))
+        """Whole seconds, for the header can say no less, and never less than what it takes."""
         self.more = more
 
     def document(self) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class Problem(Exception):
             "detail": self.detail,
         }
         if self.retry_after_s is not None:
-            found["retry_after"] = round(self.retry_after_s, 3)
+            found["retry_after"] = self.retry_after_s
         return found | self.more
 
 

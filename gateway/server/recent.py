@@ -9,13 +9,14 @@ import asyncio
 import zlib
 from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, NamedTuple
 
 from gateway.listing import STATUSES
 from gateway.record import Record
+from gateway.server.grouping import Place, Sessions, backwards, key_of, told_of
 from gateway.units import short
 from processors.remembered import Remembered
 from processors.verify import LIVE_PHASES
@@ -42,9 +43,6 @@ _PACK_AFTER, _LOOSE_MAX = 2_000, 256
 _ROUTED, _MOVED, _TAKEN, _ENDED = 1, 2, 3, 4
 """Who told a task's agent: its decision and the dispatcher that it came to, its move, the dispatcher that took it then,
 its outcome. What was true earlier may be read later, and changes nothing."""
-
-_LOOK_AT = 2_000
-"""So many tasks are looked at before others get their turn: about a millisecond."""
 
 Raw = tuple[str, int, int, bytes]
 """Topic, partition, offset and value of a record."""
@@ -120,8 +118,7 @@ class Recent:
         self.tasks: dict[str, Task] = {}
         self.order: list[tuple[int, str]] = []
         """Time and id of each task, oldest first."""
-        self.sessions: dict[tuple[str, str], list[str]] = {}
-        """By tenant and session: ids of its tasks; without items, and without the one that gave it its name."""
+        self.sessions = Sessions()
         self.children: dict[str, list[str]] = {}
         """Ids of the tasks that are items of one."""
         self.floor = 0
@@ -168,17 +165,27 @@ class Recent:
         self._pack_ended(_PACK_AFTER)
         self._evict()
 
-    def before(self, place: tuple[int, str] | None) -> list[tuple[int, str]]:
-        """Time and id of all tasks that are older than this place, newest last; without one, of all."""
-        order = self.order
-        return order[: bisect_left(order, place)] if place else order[:]
+    def back_from(self, place: Place | None) -> Iterator[list[Task]]:
+        """The tasks that are older than this place, newest first, some at a time; without one, all of them."""
+        tasks = self.tasks
+        while True:
+            some = next(backwards(self.order, place), None)  # `order` is another list when old tasks have gone
+            if some is None:
+                return
+            place = some[-1]
+            yield [task for _, task_id in some if (task := tasks.get(task_id)) is not None]
 
-    def of_session(self, tenant_id: str, session_id: str) -> list[Task]:
-        """Its tasks without their items, oldest first."""
-        ids = [session_id, *self.sessions.get((tenant_id, session_id), ())]
-        found = [task for task_id in ids if (task := self.tasks.get(task_id)) is not None]
-        own = (task for task in found if (task.tenant_id, task.session_id) == (tenant_id, session_id))
-        return sorted(own, key=lambda task: (task.submitted_at, task.task_id))
+    def of_session(self, tenant_id: str, session_id: str, place: Place | None = None) -> Iterator[Task]:
+        """Its tasks without their items, newest first; those before a place, if one is given."""
+        session = self.sessions.find(tenant_id, session_id)
+        if session is not None:
+            places = (one for some in backwards(session.order, place) for one in some)
+            yield from (task for _, task_id in places if (task := self.tasks.get(task_id)) is not None)
+            return
+        alone = self.tasks.get(session_id)
+        is_there = alone is not None and alone.parent_id is None and key_of(alone) == (tenant_id, session_id)
+        if alone is not None and is_there and (place is None or (alone.submitted_at, alone.task_id) < place):
+            yield alone
 
     def records(self, task: Task, topics: Container[str] | None = None) -> list[Record]:
         """Its events; `topics`: only those that lie there."""
@@ -212,8 +219,7 @@ class Recent:
         self.tasks[task.task_id] = task
         if task.parent_id is not None:
             self.children.setdefault(task.parent_id, []).append(task.task_id)
-        elif task.session_id != task.task_id:
-            self.sessions.setdefault((task.tenant_id, task.session_id), []).append(task.task_id)
+        self.sessions.add(task, self.tasks)
         insort(self.order, (task.submitted_at, task.task_id))
         return task
 
@@ -222,11 +228,7 @@ class Recent:
         self._bytes -= task.events.size
         self.children.pop(task.task_id, None)
         del self.tasks[task.task_id]
-        session = self.sessions.get((task.tenant_id, task.session_id), [])
-        if task.task_id in session:
-            session.remove(task.task_id)
-            if not session:
-                del self.sessions[task.tenant_id, task.session_id]
+        self.sessions.remove(task)
 
     def _wait_for_submission(self, task_id: str, record: Record, raw: Raw) -> None:
         waiting = self._early.setdefault(task_id, [])
@@ -253,12 +255,14 @@ class Recent:
         told = _TAKEN if event["moved_from"] else _ROUTED
         past = task.ended or (told == _ROUTED and task.agent_told >= _TAKEN)
         if event["tenant_id"] == task.tenant_id and not past:
+            before = told_of(task)
             task.state = intern(event["phase"])
             _give_agent(task, event["agent_id"], told)
             task.skill = _once(event["skill"]) or task.skill
             task.started_at = event["started_at"] or task.started_at
             task.attempts = event["attempt"]
             task.error = _short(event["error"])
+            self.sessions.change(task, before)
 
     def _over(self, task_id: str, task: Task | None) -> None:
         """A task has ended, as the log says. One whose submission is known ends by its outcome."""
@@ -276,6 +280,13 @@ class Recent:
             return False
         if record.name not in ("TaskProgress", "FeedbackGiven") or task.events.size < STORY_BYTES_MAX:
             self._keep(task, raw)
+        before = told_of(task)
+        ends = self._tell(task, record)
+        self.sessions.change(task, before)
+        return ends
+
+    def _tell(self, task: Task, record: Record) -> bool:
+        event = record.event
         if record.name == "RoutingDecision":
             _give_agent(task, event["agent_id"], _ROUTED)
             task.skill = _once(event["skill"]) or task.skill
@@ -373,15 +384,13 @@ def unpacked(packed: bytes) -> Iterable[Raw]:
 Check = Callable[[Task], bool]
 
 
-async def newest(recent: Recent, place: tuple[int, str] | None, checks: Sequence[Check], count: int) -> list[Task]:
+async def newest(recent: Recent, place: Place | None, checks: Sequence[Check], count: int) -> list[Task]:
     """The newest tasks before a place that all checks take. Others get their turn while it looks."""
     found: list[Task] = []
-    order, tasks = recent.before(place), recent.tasks
-    for end in range(len(order), 0, -_LOOK_AT):
-        some = [task for _, task_id in order[max(0, end - _LOOK_AT) : end] if (task := tasks.get(task_id)) is not None]
+    for some in recent.back_from(place):
         for check in checks:
             some = [task for task in some if check(task)]
-        found += reversed(some)
+        found += some
         if len(found) >= count:
             return found[:count]
         await asyncio.sleep(0)

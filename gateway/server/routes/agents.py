@@ -5,6 +5,7 @@ from typing import Any
 from gateway.finding import Fit, ranked
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import STAYS, Defined
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.routes.fleet import example_row, rows
 from gateway.server.shapes import (
     Schema,
@@ -33,13 +34,14 @@ async def list_agents(call: Call) -> Reply:
     services, words = call.services, call.given["find"]
     by_id = {row.agent_id: row._asdict() for row in rows(services)}
     if words is None:
-        return Reply({"agents": [row | _NO_FIT for row in by_id.values()], "understood": None})
+        shown, cursor = page(call, list(by_id.values()), "agent_id")
+        return Reply({"agents": [row | _NO_FIT for row in shown], "next": cursor, "understood": None})
     known = services.registry
     pools, skills, weights = dict(known.pools), known.skills, known.weights
     choice, fits = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
-    told = [by_id[one.agent_id] | _told(one) for one in fits if one.agent_id in by_id]
+    told, cursor = page(call, [by_id[one.agent_id] | _told(one) for one in fits if one.agent_id in by_id], "agent_id")
     understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return Reply({"agents": told, "understood": understood})
+    return Reply({"agents": told, "next": cursor, "understood": understood})
 
 
 _NO_FIT = {"fit": None, "why": None}
@@ -109,7 +111,7 @@ def _example_found() -> dict[str, Any]:
     found = ranked(Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62})
     choice = found.choice
     understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return {"agents": [example_row() | _told(found.agents[0])], "understood": understood}
+    return {"agents": [example_row() | _told(found.agents[0])], "next": None, "understood": understood}
 
 
 ROUTES = [
@@ -123,6 +125,7 @@ ROUTES = [
             "The agents.",
             {
                 "agents": many(ref("Agent"), "By name; with `find` the best first."),
+                "next": NEXT,
                 "understood": {
                     "anyOf": [
                         record(
@@ -147,7 +150,8 @@ ROUTES = [
                 "query",
                 text("Words of the work to be done.", minLength=1, maxLength=2000, pattern=r"\S"),
                 "Review this pull request",
-            )
+            ),
+            *paged(),
         ],
     ),
     Route(

@@ -12,6 +12,7 @@ from gateway.errors import BadInput
 from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import READ_BACK_S, STAYS, Defined
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.problems import Problem
 from gateway.server.shapes import Schema, event, example, many, or_null, record, ref, text, whole
 from infra.definitions import RULE
@@ -23,8 +24,9 @@ DEFINED = Defined(RULE, "alert_rule", "AlertRule", lambda services: services.reg
 async def list_alerts(call: Call) -> Reply:
     known, state = call.services.registry.alerts, call.given["state"]
     found = alerts.listed(known.values(), None if state == "all" else state)
-    shown = [_seen(call, alert) for alert in found[: call.given["limit"]]]
-    return Reply({"alerts": shown, "firing": sum(alert["state"] == "firing" for alert in known.values())})
+    shown, cursor = page(call, found, "alert_id")
+    firing = sum(alert["state"] == "firing" for alert in known.values())
+    return Reply({"alerts": [_seen(call, alert) for alert in shown], "next": cursor, "firing": firing})
 
 
 async def show(call: Call) -> Reply:
@@ -52,7 +54,8 @@ async def silence(call: Call) -> Reply:
 
 
 async def list_rules(call: Call) -> Reply:
-    return Reply({"rules": [rule for _, rule in sorted(call.services.registry.rules.items())]})
+    rules, cursor = page(call, [rule for _, rule in sorted(call.services.registry.rules.items())], "rule")
+    return Reply({"rules": rules, "next": cursor})
 
 
 async def show_rule(call: Call) -> Reply:
@@ -107,14 +110,15 @@ ROUTES = [
             "The alerts.",
             {
                 "alerts": many(ref("Alert"), "Then those that were resolved, the last first."),
+                "next": NEXT,
                 "firing": whole("How many fire."),
             },
         ),
-        example=lambda: {"alerts": [_example()], "firing": 1},
+        example=lambda: {"alerts": [_example()], "next": None, "firing": 1},
         doc="Tasks that show an alert are left out for who may not see them.",
         parameters=[
             Parameter("state", "query", text("state", enum=["firing", "resolved", "all"], default="all"), "firing"),
-            Parameter("limit", "query", whole("at most so many", minimum=1, maximum=1000, default=200), 200),
+            *paged(200, 1000),
         ],
     ),
     Route(
@@ -174,8 +178,9 @@ ROUTES = [
         list_rules,
         "viewer",
         "List the rules: what is watched, and from when on it is an alert",
-        answer=record("The rules.", {"rules": many(ref("AlertRule"), "By name.")}),
-        example=lambda: {"rules": [example("alert_rule")]},
+        answer=record("The rules.", {"rules": many(ref("AlertRule"), "By name."), "next": NEXT}),
+        example=lambda: {"rules": [example("alert_rule")], "next": None},
+        parameters=paged(),
     ),
     Route(
         "GET",

@@ -10,6 +10,7 @@ from gateway.errors import BadInput
 from gateway.experiments import Asked, change, in_a_sentence, now_us
 from gateway.experiments import create as write_draft
 from gateway.server.declare import Call, Parameter, Reply, Route
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.problems import Problem
 from gateway.server.shapes import (
     Schema,
@@ -42,7 +43,8 @@ Act = Callable[[Experiment, dict[str, Experiment], dict[str, Any], str], Experim
 async def list_experiments(call: Call) -> Reply:
     said = await call.services.slow(experiments.verdicts, call.services.settings)
     known = sorted(call.services.registry.experiments.values(), key=lambda e: e["created_at"], reverse=True)
-    return Reply({"experiments": [{**one, "verdict": said.get(one["experiment"])} for one in known]})
+    shown, cursor = page(call, known, "experiment")
+    return Reply({"experiments": [{**one, "verdict": said.get(one["experiment"])} for one in shown], "next": cursor})
 
 
 async def show(call: Call) -> Reply:
@@ -303,10 +305,15 @@ ROUTES = [
                         "properties": event("experiment")["properties"] | {"verdict": _VERDICT},
                     },
                     "Each with the newest verdict on it.",
-                )
+                ),
+                "next": NEXT,
             },
         ),
-        example=lambda: {"experiments": [example("experiment") | {"verdict": example("experiment_verdict")}]},
+        example=lambda: {
+            "experiments": [example("experiment") | {"verdict": example("experiment_verdict")}],
+            "next": None,
+        },
+        parameters=paged(),
     ),
     Route(
         "POST",

@@ -23,6 +23,7 @@ from gateway.sending import now_us
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import READ_BACK_S
 from gateway.server.live_door import hub_of
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.problems import Problem
 from gateway.server.services import Services
 from gateway.server.shapes import (
@@ -51,6 +52,7 @@ async def fleet(call: Call) -> Reply:
     found = rows(services)
     known = services.registry
     pools = pools_left([plain(status) for _, status in sorted(known.pools.items())], known.removed)
+    shown, cursor = page(call, pools, "pool")
     return Reply(
         {
             "at": now_us(),
@@ -60,17 +62,18 @@ async def fleet(call: Call) -> Reply:
             "slots": sum(pool["slots"] for pool in pools),
             "waiting": sum(pool["waiting"] for pool in pools),
             "waiting_max": sum(pool["waiting_max"] for pool in pools),
-            "pools": pools,
-            "hosts": [row._asdict() for row in _host_rows(services)],
+            "pools": shown,
+            "next": cursor,
+            "hosts": [row._asdict() for row in _host_rows(services)[: call.given["limit"]]],
             "zones": [row._asdict() for row in _zone_rows(services)],
         }
     )
 
 
 async def hosts(call: Call) -> Reply:
-    of_hosts, of_zones = _host_rows(call.services), _zone_rows(call.services)
-    told = {"hosts": [row._asdict() for row in of_hosts], "zones": [row._asdict() for row in of_zones]}
-    return Reply({"at": now_us()} | told)
+    shown, cursor = page(call, [row._asdict() for row in _host_rows(call.services)], "host_id")
+    zones = [row._asdict() for row in _zone_rows(call.services)]
+    return Reply({"at": now_us(), "hosts": shown, "next": cursor, "zones": zones})
 
 
 async def history(call: Call) -> Reply:
@@ -201,7 +204,7 @@ def _example_fleet() -> dict[str, Any]:
     return (
         {"at": beat["at"]}
         | {name: row[name] for name in totals}
-        | {"pools": pools_left([plain(example("pool_status"))], ())}
+        | {"pools": pools_left([plain(example("pool_status"))], ()), "next": None}
         | {"hosts": [row._asdict() for row in host_rows([beat], {}, beat["at"])]}
         | {"zones": [ZoneRow("a", 2, 8, 8, 3)._asdict()]}
     )
@@ -231,10 +234,14 @@ ROUTES = [
                 "waiting": whole("Tasks that wait."),
                 "waiting_max": whole("Most tasks that may wait."),
                 "pools": many(ref("PoolStatus"), "By name; not those of agents that were taken out and left no task."),
+                "next": NEXT,
             }
             | _HOSTS,
         ),
         example=_example_fleet,
+        doc="The totals are of all; `limit` and `cursor` are of the pools. Of the hosts the first `limit` are there, "
+        "and GET /api/hosts has them page by page.",
+        parameters=paged(),
     ),
     Route(
         "GET",
@@ -244,9 +251,10 @@ ROUTES = [
         "List the hosts and zones",
         answer=record(
             "The same as in `/api/fleet`, for who looks often.",
-            {"at": whole("When this was looked at [µs, UTC]")} | _HOSTS,
+            {"at": whole("When this was looked at [µs, UTC]"), "next": NEXT} | _HOSTS,
         ),
-        example=lambda: {name: value for name, value in _example_fleet().items() if name in ("at", *_HOSTS)},
+        example=lambda: {name: value for name, value in _example_fleet().items() if name in ("at", "next", *_HOSTS)},
+        parameters=paged(),
     ),
     Route(
         "GET",

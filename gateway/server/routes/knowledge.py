@@ -5,6 +5,7 @@ from typing import Any
 from gateway.knowing import WORDS_CHARS_MAX
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import STAYS, Defined
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.problems import Problem
 from gateway.server.shapes import Schema, event, example, fields, flag, many, number, or_null, record, ref, text, whole
 from infra.definitions import NOTE
@@ -30,7 +31,9 @@ async def find(call: Call) -> Reply:
 
 async def list_notes(call: Call) -> Reply:
     notes = sorted(call.services.registry.notes.values(), key=lambda note: note["note"])
-    return Reply({"notes": [{name: note[name] for name in _LISTED} for note in notes]})  # type: ignore[literal-required]
+    shown, cursor = page(call, notes, "note")
+    told = [{name: note[name] for name in _LISTED} for note in shown]  # type: ignore[literal-required]
+    return Reply({"notes": told, "next": cursor})
 
 
 async def show(call: Call) -> Reply:
@@ -110,8 +113,9 @@ ROUTES = [
         list_notes,
         "viewer",
         "List the notes of the knowledge base",
-        answer=record("The notes.", {"notes": many(ref("Note"), "By name.")}),
-        example=lambda: {"notes": [_example_listed()]},
+        answer=record("The notes.", {"notes": many(ref("Note"), "By name."), "next": NEXT}),
+        example=lambda: {"notes": [_example_listed()], "next": None},
+        parameters=paged(),
     ),
     Route(
         "GET",

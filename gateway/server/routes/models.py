@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import promoting
 from gateway.server.declare import Call, Parameter, Reply, Route
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.problems import Problem
 from gateway.server.shapes import Schema, event, example, flag, many, plain, record, ref, text, whole
 from infra.settings import Settings
@@ -20,7 +21,8 @@ READ_BACK_S = 3.0
 
 async def list_models(call: Call) -> Reply:
     known = call.services.registry.models
-    return Reply({"in_use": promoting.in_use(known), "models": promoting.listed(known)})
+    models, cursor = page(call, promoting.listed(known), "name")
+    return Reply({"in_use": promoting.in_use(known), "models": models, "next": cursor})
 
 
 async def show(call: Call) -> Reply:
@@ -104,9 +106,11 @@ ROUTES = [
             {
                 "in_use": text("Name of the one that routes now; `rules`: the rules alone."),
                 "models": many(ref("RoutingModel"), "Newest first; the rules stand at the end."),
+                "next": NEXT,
             },
         ),
-        example=lambda: {"in_use": _NAME.example, "models": [_example(), _example(1)]},
+        example=lambda: {"in_use": _NAME.example, "models": [_example(), _example(1)], "next": None},
+        parameters=paged(),
     ),
     Route(
         "GET",

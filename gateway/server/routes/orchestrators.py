@@ -5,6 +5,7 @@ from typing import Any
 from gateway.errors import Unreachable
 from gateway.sending import now_us
 from gateway.server.declare import Call, Reply, Route
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.shapes import Schema, many, number, or_null, record, ref, text, whole
 from infra.orchestrators import Orchestrator, Orchestrators, Store, StoreDown, availability
 from infra.settings import Settings
@@ -12,7 +13,8 @@ from infra.settings import Settings
 
 async def list_orchestrators(call: Call) -> Reply:
     rows = await call.services.slow(_rows, call.services.settings)
-    return Reply({"at": now_us(), "availability": availability(rows), "orchestrators": [_told(row) for row in rows]})
+    shown, cursor = page(call, [_told(row) for row in rows], "orchestrator_id")
+    return Reply({"at": now_us(), "availability": availability(rows), "orchestrators": shown, "next": cursor})
 
 
 def _rows(settings: Settings) -> list[Orchestrator]:
@@ -77,7 +79,7 @@ def _example() -> dict[str, Any]:
         ended="",
         epoch=at - 3_600_000_000,
     )
-    return {"at": at, "availability": 1.0, "orchestrators": [_told(row)]}
+    return {"at": at, "availability": 1.0, "orchestrators": [_told(row)], "next": None}
 
 
 ROUTES = [
@@ -95,9 +97,11 @@ ROUTES = [
                     number("Healthy ones, as a share of those that did not stop by their own will; null: none.")
                 ),
                 "orchestrators": many(ref("Orchestrator"), "By name."),
+                "next": NEXT,
             },
         ),
         example=_example,
+        parameters=paged(),
         errors=(503,),
     ),
 ]

@@ -52,8 +52,7 @@ def _planned(services: Services, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended_lately(recent: Recent) -> list[Task]:
-    order, tasks = recent.before(None), recent.tasks
-    ended = (task for _, task_id in reversed(order) if (task := tasks.get(task_id)) is not None and task.ended)
+    ended = (task for some in recent.back_from(None) for task in some if task.ended)
     return list(islice(ended, SAMPLE_MAX))
 
 

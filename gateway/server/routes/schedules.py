@@ -10,6 +10,7 @@ from gateway import schedules
 from gateway.sending import now_us
 from gateway.server.declare import Call, Reply, Route
 from gateway.server.defined import STAYS, Defined
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.shapes import Schema, event, example, fields, many, or_null, record, ref, text, whole
 from infra.definitions import SCHEDULE
 
@@ -18,8 +19,9 @@ DEFINED = Defined(SCHEDULE, "schedule", "ScheduleDefinition", lambda services: s
 
 async def list_schedules(call: Call) -> Reply:
     known, now = call.services.registry, now_us()
-    rows = [schedules.shown(one, known.schedule_runs.get(name), now) for name, one in sorted(known.schedules.items())]
-    return Reply({"schedules": rows})
+    shown, cursor = page(call, [one for _, one in sorted(known.schedules.items())], "schedule")
+    rows = [schedules.shown(one, known.schedule_runs.get(one["schedule"]), now) for one in shown]
+    return Reply({"schedules": rows, "next": cursor})
 
 
 async def show(call: Call) -> Reply:
@@ -75,8 +77,9 @@ ROUTES = [
         list_schedules,
         "admin",
         "List the schedules: when each is due next, and its last runs",
-        answer=record("The schedules.", {"schedules": many(ref("Schedule"), "By name.")}),
-        example=lambda: {"schedules": [_example()]},
+        answer=record("The schedules.", {"schedules": many(ref("Schedule"), "By name."), "next": NEXT}),
+        example=lambda: {"schedules": [_example()], "next": None},
+        parameters=paged(),
     ),
     Route(
         "GET",

@@ -1,6 +1,5 @@
 """Sessions: the tasks that belong together, counted."""
 
-import asyncio
 from typing import Any
 
 from gateway.listing import STATES
@@ -22,14 +21,14 @@ async def list_sessions(call: Call) -> Reply:
         return Reply({"sessions": [], "next": None} | fresh)
     checks = [lookup.CHECKS[name](value) for name, value in wanted.items()]
     place = lookup.place_of(call.given["cursor"])
-    rows, end = await asyncio.to_thread(sessions.page, recent, place, checks, call.given["limit"])
+    rows, end = await sessions.page(recent, place, checks, call.given["limit"])
     cursor = None if end is None else lookup.cursor_of({"submitted_at": end[0], "task_id": end[1]})
     return Reply({"sessions": rows, "next": cursor} | fresh)
 
 
 async def show(call: Call) -> Reply:
     services, session_id = call.services, call.given["session_id"]
-    row = await asyncio.to_thread(_found, services.recent, session_id, call.principal.tenant, call.given["tenant"])
+    row = _found(services.recent, session_id, call.principal.tenant, call.given["tenant"])
     fresh = lookup.freshness(services, "memory")
     if row is None and not fresh["caught_up"]:
         raise Problem(503, "The gateway is still reading the topics; try again.", retry_after_s=1)

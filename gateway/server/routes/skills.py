@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.server.declare import Call, Reply, Route
 from gateway.server.defined import STAYS, Defined
+from gateway.server.paging import NEXT, page, paged
 from gateway.server.services import Services
 from gateway.server.shapes import Schema, event, example, fields, many, or_null, record, ref, text
 from gateway.skills import SkillRow, skill_rows
@@ -13,7 +14,8 @@ DEFINED = Defined(SKILL, "skill_definition", "SkillDefinition", lambda services:
 
 
 async def list_skills(call: Call) -> Reply:
-    return Reply({"skills": [row._asdict() for row in _rows(call.services)]})
+    shown, cursor = page(call, [row._asdict() for row in _rows(call.services)], "skill")
+    return Reply({"skills": shown, "next": cursor})
 
 
 async def show(call: Call) -> Reply:
@@ -55,8 +57,9 @@ ROUTES = [
         list_skills,
         "viewer",
         "List the skills, each with the model it is given now and the agents that do it",
-        answer=record("The skills.", {"skills": many(ref("Skill"), "By name.")}),
-        example=lambda: {"skills": [_example_skill()]},
+        answer=record("The skills.", {"skills": many(ref("Skill"), "By name."), "next": NEXT}),
+        example=lambda: {"skills": [_example_skill()], "next": None},
+        parameters=paged(),
     ),
     Route(
         "GET",

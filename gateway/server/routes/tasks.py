@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import BadInput
-from gateway.ids import new_task_id
 from gateway.listing import ASKED_FOR, STATES, WENT_WRONG
 from gateway.record import Record
 from gateway.sending import now_us
 from gateway.server import lookup
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.handing_in import Made, hand_in, limits_of
-from gateway.server.keys import task_id_of
+from gateway.server.keys import new_key, task_id_of
 from gateway.server.principal import Principal
 from gateway.server.problems import Problem
 from gateway.server.recent import TEXT_CHARS, Raw, Recent, as_json
@@ -50,11 +49,12 @@ LATEST = 8_000_000_000_000_000
 async def submit(call: Call) -> Reply:
     asked, several = _asked(call.body)
     key, limits = call.given["Idempotency-Key"], limits_of(call.services)
+    safe_key = key or new_key(now_us())
     if len(asked) > ONE_TURN:
-        made = await asyncio.to_thread(_made, call.principal, asked, key, limits, several)
+        made = await asyncio.to_thread(_made, call.principal, asked, safe_key, limits, several)
     else:
-        made = _made(call.principal, asked, key, limits, several)
-    told = await hand_in(call.services, made, key)
+        made = _made(call.principal, asked, safe_key, limits, several)
+    told = await hand_in(call.services, made, key, safe_key)
     if several:
         return Reply({"tasks": told}, 202)
     return Reply(told[0], 202, {"Location": f"/api/tasks/{told[0]['task_id']}"})
@@ -122,12 +122,11 @@ async def redo(call: Call) -> Reply:
     if submitted is None:
         raise Problem(409, "The words of this task are kept nowhere any more; hand it in anew.")
     now, key = now_us(), call.given["Idempotency-Key"]
+    safe_key = key or new_key(now)
     over = submitted["deadline_at"] is not None and submitted["deadline_at"] <= now
     task: Any = {
         **submitted,
-        "task_id": task_id_of(submitted["tenant_id"], f"redo {submitted['task_id']} {key}", 0)
-        if key
-        else new_task_id(now),
+        "task_id": task_id_of(submitted["tenant_id"], safe_key, 0, f"redo {submitted['task_id']} {{key}}"),
         "submitted_at": now,
         "deadline_at": None if over else submitted["deadline_at"],
         # Its parent has ended without it.
@@ -136,7 +135,7 @@ async def redo(call: Call) -> Reply:
         "redrive_of": submitted["task_id"],
         "by": call.principal.name,
     }
-    told = await hand_in(call.services, [(task, {"redo": submitted["task_id"]})], key)
+    told = await hand_in(call.services, [(task, {"redo": submitted["task_id"]})], key, safe_key)
     return Reply(told[0], 202, {"Location": f"/api/tasks/{task['task_id']}"})
 
 
@@ -159,9 +158,7 @@ def _place(several: bool, index: int) -> str:
     return f"tasks[{index}]: " if several else ""
 
 
-def _made(
-    principal: Principal, asked: Sequence[dict[str, Any]], key: str | None, limits: Limits, several: bool
-) -> list[Made]:
+def _made(principal: Principal, asked: Sequence[dict[str, Any]], key: str, limits: Limits, several: bool) -> list[Made]:
     now = now_us()
     made: list[Made] = []
     for index, one in enumerate(asked):
@@ -171,7 +168,7 @@ def _made(
         tenant = one.get("tenant_id") or principal.tenant_id
         if not isinstance(tenant, str) or not principal.sees(tenant):
             raise Problem(403, f"{where}this token is of tenant {principal.tenant_id}: leave tenant_id out.")
-        own = {"tenant_id": tenant} | ({"task_id": task_id_of(tenant, key, index)} if key else {})
+        own = {"tenant_id": tenant, "task_id": task_id_of(tenant, key, index)}
         task = task_from({**one, **own}, now, limits=limits, where=where)
         made.append(({**task, "by": principal.name}, one))
     return made

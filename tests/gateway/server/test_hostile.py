@@ -385,8 +385,7 @@ def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_served(str
     answers = [loud.call("GET", "/api/me") for _ in range(60)]
     refused = [answer for answer in answers if answer.status == 429]
     assert refused
-    assert refused[0].headers["retry-after"] == "1"
-    assert 0 < refused[0].body["retry_after"] <= 0.05
+    assert refused[0].headers["retry-after"] == str(refused[0].body["retry_after"]) == "1"
     assert "20 requests a second" in refused[0].body["detail"]
     assert quiet.call("GET", "/api/me").status == 200
 

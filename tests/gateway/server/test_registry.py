@@ -1,4 +1,4 @@
-"""The read half of the Schema Registry, and those who read our topics with it: kcat and ClickHouse."""
+"""The read half of the Schema Registry, and those who read our topics with it: Confluent's client, kcat, ClickHouse."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import uuid
 from io import BytesIO
 from typing import Any
@@ -67,6 +68,72 @@ def test_whoever_has_an_id_or_a_subject_finds_the_schema_without_a_token(gateway
 def test_what_is_not_there_is_told_as_clients_of_a_registry_expect_it(gateway: Gateway, path: str, code: int) -> None:
     answer = gateway.stranger().call("GET", path)
     assert (answer.status, answer.body["error_code"]) == (404, code)
+
+
+@pytest.fixture
+def confluent(gateway: Gateway) -> Any:
+    """Confluent's own client of a registry, which knows nothing of us but an address."""
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+
+    return SchemaRegistryClient({"url": f"http://127.0.0.1:{gateway.port}"})
+
+
+@pytest.mark.e2e
+def test_confluents_client_decodes_every_version_of_every_event(confluent: Any) -> None:
+    from confluent_kafka.schema_registry.avro import AvroDeserializer
+    from confluent_kafka.serialization import MessageField, SerializationContext
+
+    topic_of = {event: topic.name for topic in TOPICS.values() for event in topic.events}
+    decode = AvroDeserializer(confluent)
+    entries = json.loads((FOLDER / "registry.json").read_text())["schemas"]
+    assert entries
+    for entry in entries:
+        context = SerializationContext(topic_of.get(entry["event"], "a.topic"), MessageField.VALUE)
+        schema = json.loads((FOLDER / "events" / entry["folder"] / f"{entry['version']}.avsc").read_text())
+        written = _encoded(entry)
+        assert decode(written, context) == fastavro.schemaless_reader(BytesIO(written[5:]), schema, None), entry
+
+
+@pytest.mark.e2e
+def test_confluents_client_decodes_the_tasks_handed_in(gateway: Gateway, confluent: Any) -> None:
+    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka.schema_registry.avro import AvroDeserializer
+    from confluent_kafka.serialization import MessageField, SerializationContext
+
+    text = f"Read me {uuid.uuid4().hex}"
+    task_id = gateway.caller("acme").submit(text, priority=3)
+    settings = gateway.services.settings
+    consumer = Consumer({**kafka.client_config(settings), "group.id": uuid.uuid4().hex, "enable.auto.commit": False})
+    consumer.assign([TopicPartition("tasks.submitted", number, 0) for number in range(settings.partitions)])
+    decode, context = AvroDeserializer(confluent), SerializationContext("tasks.submitted", MessageField.VALUE)
+    mine = None
+    until = time.monotonic() + 30
+    while mine is None and time.monotonic() < until:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            told = decode(message.value(), context)
+            mine = told if told["task_id"] == task_id else None
+    consumer.close()
+    assert mine is not None
+    assert (mine["text"], mine["tenant_id"], mine["priority"]) == (text, "acme", 3)
+
+
+@pytest.mark.e2e
+def test_confluents_client_finds_every_subject_with_its_versions(confluent: Any) -> None:
+    from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+    assert confluent.get_subjects() == list(subjects())
+    by_event: dict[str, list[int]] = {}
+    for version in versions().values():
+        by_event.setdefault(version.event, []).append(version.version)
+    for subject, event in subjects().items():
+        assert confluent.get_versions(subject) == sorted(by_event[event])
+        newest = confluent.get_latest_version(subject)
+        assert newest.version == max(by_event[event])
+        assert confluent.get_schema(newest.schema_id).schema_str == newest.schema.schema_str
+    with pytest.raises(SchemaRegistryError) as refused:
+        confluent.get_schema(999_999)
+    assert (refused.value.http_status_code, refused.value.error_code) == (404, 40403)
 
 
 def _kcat() -> str:
