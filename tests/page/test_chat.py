@@ -45,9 +45,40 @@ def test_an_answer_is_streamed_and_goes_on_where_it_was_after_a_reload(page: Pag
     expect(answer).to_have_text(re.compile(r"^Here is the answer .* being written$"))
     assert asked(site, "an answer that is being written") == 1
     turn.locator(".steps summary").click()
-    for step in ("Understood", "Agent", "Model", "Instance", "Answer"):
+    for step in ("Analysed", "Skill", "Model", "Agent", "Writing"):
         expect(turn.locator(".steps li", has_text=step).first).to_have_attribute("data-state", "done")
     expect(turn.locator(".figures")).to_contain_text("tokens")
+
+
+def test_in_mid_answer_the_steps_name_the_model_that_was_asked_and_go_on_doing_so(page: Page, site: Site) -> None:
+    page.goto("/chat")
+    text = "[[slow]] Review this function for mistakes, and say which model looks at it: def f(x): return x"
+    turn = say(page, text)
+    turn.locator(".steps summary").click()
+    expect(turn.locator(".answer")).to_contain_text("Here is", timeout=DONE_MS)
+    model = next(one["model"] for one in site.api.requests if text in str(one["messages"][-1]["content"]))
+    step = turn.locator(".steps li", has_text="Model")
+    expect(step.locator(".what")).to_contain_text(model)
+    expect(step.locator(".why")).not_to_be_empty()
+    names = turn.locator(".steps li .name")
+    expect(names).to_have_text(["Analysed", "Skill", "Model", "Agent", "Writing"])
+    expect(turn.locator(".steps li", has_text="Analysed").locator(".what")).to_contain_text("complexity")
+    page.reload()
+    turn.locator(".steps summary").click()
+    expect(turn).to_have_attribute("data-state", "open")
+    expect(step.locator(".what")).to_contain_text(model)
+    ended(turn)
+    expect(step.locator(".what")).to_contain_text(model)
+    page.goto(f"/tasks/{turn.get_attribute('data-task')}")
+    expect(page.locator(".way dt")).to_have_text(["Analysed", "Skill", "Model"])
+    expect(page.locator(".way")).to_contain_text(model)
+
+
+def test_models_of_skills_can_be_asked_for(page: Page, site: Site) -> None:
+    named = {model for skill in site.caller().get("/api/skills")["skills"] for model in skill["preferred"]}
+    page.goto("/chat")
+    for model in sorted(named):
+        expect(page.get_by_label("Model", exact=True).locator(f"option[value='{model}']")).to_have_count(1)
 
 
 def test_stop_keeps_what_was_written_and_the_same_can_be_asked_again(page: Page) -> None:

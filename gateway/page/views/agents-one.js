@@ -42,7 +42,7 @@ export async function one(context, id) {
     admin ? get(`${at(id)}/markdown`, { as: "text" }) : null,
   ]);
   const head = header(context, definition, admin, stays);
-  const board = boardOf(context, id, now);
+  const board = boardOf(context, definition, now);
   const tasks = newest(context, id, board.spent);
   const defined = admin ? workshop(SORT, { id, definition, file }) : reading(definition);
   head.show(now);
@@ -91,7 +91,7 @@ function header(context, definition, admin, stays) {
 }
 
 /** Its load, live. */
-function boardOf(context, id, first) {
+function boardOf(context, { agent_id: id, model }, first) {
   let now = first;
   const tiles = {
     work: tile("At work"),
@@ -101,6 +101,7 @@ function boardOf(context, id, first) {
     spent: tile("Cost a task"),
   };
   const board = { onchange: () => {} };
+  const asks = model ? `asks ${model}` : "asks the model of the skill";
   const draw = paced(() => {
     if (!now) return;
     const share = successOf(now);
@@ -111,7 +112,7 @@ function boardOf(context, id, first) {
       `${number(now.completed)} done, ${number(now.failed)} failed`,
       share !== null && share < 0.8 ? "warn" : "",
     );
-    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", now.model ? `asks ${now.model}` : "");
+    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", asks);
     board.onchange(now);
   });
   const stop = context.live.subscribe({ fleet: true }, ({ event, data }) => {

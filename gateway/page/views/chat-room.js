@@ -16,7 +16,7 @@ const TYPING_MS = 4000;
 const ENDS = ["task_completed", "task_failed", "task_cancelled"];
 
 export class Room {
-  /** `page`: { me, modelOf, onstory(story), ontold(text) } */
+  /** `page`: { me, onstory(story), ontold(text) } */
   constructor(id, composer, page) {
     Object.assign(this, { id, composer, page });
     this.story = null;
@@ -173,7 +173,6 @@ export class Room {
   #view(turn) {
     const view = new TurnView(turn, {
       me: this.page.me.name,
-      modelOf: this.page.modelOf,
       stop: (one) => this.stop([one]),
       again: ({ text, asked }) => this.send({ text, ...asked }),
       feedback: (task_id, said) => this.chat.feedback(task_id, said),

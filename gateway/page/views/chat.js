@@ -5,7 +5,7 @@ import { newKey } from "../chat-client.js";
 import { fill, h, say } from "../dom.js";
 import { short } from "../format.js";
 import { sheet } from "../ui.js";
-import { Composer } from "./chat-composer.js";
+import { Composer, modelsOf } from "./chat-composer.js";
 import { exportMenu } from "./chat-export.js";
 import { iconButton } from "./chat-icons.js";
 import { keepDraft, keepUnsent, NEW } from "./chat-kept.js";
@@ -30,7 +30,6 @@ class ChatPage {
   constructor(context) {
     this.context = context;
     this.room = null;
-    this.models = new Map();
     this.list = new ChatList({ onfind: (words) => context.setQuery({ find: words }) });
     this.composer = new Composer({
       send: (message) => this.#send(message),
@@ -89,7 +88,6 @@ class ChatPage {
   #open(id) {
     this.room = new Room(id, this.composer, {
       me: this.context.me,
-      modelOf: (agent_id) => this.models.get(agent_id) ?? null,
       onstory: (story) => this.#story(story),
       onunsent: () => this.#marks(),
     });
@@ -146,9 +144,8 @@ class ChatPage {
 
   async #agents() {
     try {
-      const { agents } = await get("/api/agents");
-      for (const agent of agents) this.models.set(agent.agent_id, agent.model ?? null);
-      this.composer.offer(agents);
+      const [{ agents }, { skills }] = await Promise.all([get("/api/agents"), get("/api/skills")]);
+      this.composer.offer(agents, modelsOf(agents, skills));
     } catch (error) {
       console.warn("chat: agents cannot be offered:", error.message);
     }
