@@ -44,8 +44,8 @@ class ChatPage {
     this.export = exportMenu(() => this.id);
     this.talk = h("div", { class: "place" });
     const head = h("header", { class: "head" }, this.menu, this.title, this.here, this.export);
-    const dock = h("div", { class: "dock" }, this.composer.element);
-    const room = h("section", { class: "room", "aria-label": "Conversation" }, head, this.talk, dock);
+    this.dock = h("div", { class: "dock" }, this.composer.element);
+    const room = h("section", { class: "room", "aria-label": "Conversation" }, head, this.talk, this.dock);
     this.shade = h("div", { class: "shade", onclick: () => this.fold(true) });
     this.element = h("div", { class: "chat" }, this.list.element, this.shade, room);
     this.ended = new AbortController();
@@ -65,6 +65,7 @@ class ChatPage {
     this.composer.prefer();
     this.export.hidden = true;
     say(this.here, "");
+    this.dock.hidden = false;
     this.#name("");
     if (id) this.#open(id);
     else fill(this.talk, this.#welcome());
@@ -108,6 +109,7 @@ class ChatPage {
     const newest = turns.at(-1);
     this.#name(story.title || newest?.text || "");
     this.export.hidden = !turns.length;
+    this.dock.hidden = this.room?.isNowhere ?? false;
     say(this.here, presenceOf(story.here, this.context.me.name));
     if (newest) {
       const row = { conversation_id: this.id, newest_at: newest.at, open: turns.filter(isOpen).length };
