@@ -70,22 +70,16 @@ function header(context, definition, admin, stays) {
       toast(error.message, "bad");
     }
   }
+  const { button, why } = removal(take, stays);
+  const tasks = h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks");
+  const title = h("div", { class: "row" }, h("h1", {}, id), health);
   const element = h(
     "div",
-    { class: "row spread" },
-    h(
-      "div",
-      {},
-      back(),
-      h("div", { class: "row" }, h("h1", {}, id), health),
-      h("p", { class: "quiet" }, definition.description),
-    ),
-    h(
-      "div",
-      { class: "row" },
-      h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks"),
-      admin && removal(take, stays),
-    ),
+    {},
+    back(),
+    h("div", { class: "row spread" }, title, h("div", { class: "row" }, tasks, admin && button)),
+    h("p", { class: "quiet" }, definition.description),
+    admin && why,
   );
   return { element, show: (now) => now && sayHealth(health, healthOf(now)) };
 }
