@@ -34,6 +34,14 @@ def decision(router: str, values: tuple[float | None, float | None]) -> dict[str
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_the_lag_is_told_in_steps_for_a_figure_that_changes_each_second_only_flickers() -> None:
+    said = [
+        asked_of_node(FLEET_SAID, "../format.js", {"name": "lagSaid", "given": [ms]}) for ms in (0, 49, 51, 999, 4200)
+    ]
+    assert said == ["< 50 ms", "< 50 ms", "< 100 ms", "< 1 s", "4 s"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 @pytest.mark.parametrize(
     ("asked", "said", "made"),
     [
