@@ -142,6 +142,15 @@ def test_the_word_of_a_chip_finds_that_state_and_any_other_is_a_part_of_a_word(
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_of_two_intervals_of_one_effect_the_page_says_which_is_which() -> None:
+    alone, among = (
+        asked_of_node(FLEET_SAID, "experiments-said.js", {"name": "bandSaid", "given": [n]}) for n in (1, 3)
+    )
+    assert "alone" not in alone and alone.endswith("right at all looks together.")
+    assert "of this comparison alone" in among and "wider, so that all 3 comparisons hold together" in among
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 def test_each_zone_that_may_be_chosen_brings_its_own_number_where_that_is_known() -> None:
     agent = {"instances": 12, "asked": {"zones": [{"zone": "a", "instances": 7}, {"zone": "b", "instances": 5}]}}
     given = [agent, [{"zone": zone} for zone in "abc"]]

@@ -68,8 +68,9 @@ export function stepsOf(turn) {
   const blank = isOpen(turn) && !chosen ? "…" : "–";
   const sure = confidence === null ? "" : ` (${percent(confidence, 0)} sure)`;
   const byName = asked?.agent_id ? "asked for by name" : "";
+  const unneeded = byName && chosen ? "not needed" : blank;
   const rows = [
-    ["Analysed", step("analyse")?.result ?? (byName && chosen ? "not needed" : blank), step("analyse")?.reason ?? byName],
+    ["Analysed", step("analyse")?.result ?? unneeded, step("analyse")?.reason ?? byName],
     ["Skill", skill ? words(skill) : blank, step("skill")?.reason ?? (asked?.skill ? "asked for by name" : "")],
     ["Model", ...modelOf(turn, step("model"), chosen)],
     ["Agent", agent_id ? `${agent_id}${byName ? "" : sure}` : blank, byName || turn.reason],
@@ -82,7 +83,10 @@ export function stepsOf(turn) {
 /** The model that was chosen, or that answered, and why. Of a decision that has not come nothing is guessed. */
 function modelOf({ model, asked, state }, step, chosen) {
   const why = asked?.model ? "asked for by name" : (step?.reason ?? "");
-  if (state === "completed" && !model) return ["none was asked", `simulated, or a program's own${why && `; chosen was: ${why}`}`];
+  if (state === "completed" && !model) {
+    const chose = why && `; chosen was: ${why}`;
+    return ["none was asked", `simulated, or a program's own${chose}`];
+  }
   if (model) return [model, why];
   return [chosen ? "the line's default" : "…", why];
 }
