@@ -357,7 +357,9 @@ class Settings:
     )
     gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
     gateway_connections_max: int = _count(100, "Live connections (WebSocket and events) open at a time.")
-    gateway_connections_user_max: int = _count(5, "Live connections of one access token.")
+    gateway_connections_user_max: int = _count(
+        5, "Live connections of one access token; the local one may have half of all."
+    )
     gateway_subscriptions_max: int = _count(100, "Things that one live connection may be subscribed to.")
     gateway_messages_per_s: float = _setting(
         20.0, "Messages a second that a live client may send; five seconds' worth at once.", minimum=0.1

@@ -131,6 +131,8 @@ def test_what_a_file_defines_says_why_it_cannot_be_removed_and_its_tasks_tell_wa
     page.goto("/agents/code-reviewer")
     expect(page.get_by_role("button", name="Remove")).to_be_disabled()
     expect(page.locator("#why-stays")).to_contain_text("is defined by a file")
+    expect(page.locator("#why-stays code").first).to_contain_text("headway agents edit")
+    expect(page.locator("#why-stays")).not_to_contain_text("`")
     headings = page.get_by_role("table", name="Newest tasks").get_by_role("columnheader")
     expect(headings).to_have_text(["Handed in", "State", "Task", "Waited", "Took", "Cost"])
 

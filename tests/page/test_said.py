@@ -34,6 +34,14 @@ def decision(router: str, values: tuple[float | None, float | None]) -> dict[str
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_the_lag_is_told_in_steps_for_a_figure_that_changes_each_second_only_flickers() -> None:
+    said = [
+        asked_of_node(FLEET_SAID, "../format.js", {"name": "lagSaid", "given": [ms]}) for ms in (0, 49, 51, 999, 4200)
+    ]
+    assert said == ["< 50 ms", "< 50 ms", "< 100 ms", "< 1 s", "4 s"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 @pytest.mark.parametrize(
     ("asked", "said", "made"),
     [
@@ -131,6 +139,15 @@ def test_the_word_of_a_chip_finds_that_state_and_any_other_is_a_part_of_a_word(
 ) -> None:
     rows = [{"words": [name, *states], "states": states} for name, states in NAMED.items()]
     assert asked_of_node(FILTERED, "fleet-said.js", {"rows": rows, "find": find}) == found
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_of_two_intervals_of_one_effect_the_page_says_which_is_which() -> None:
+    alone, among = (
+        asked_of_node(FLEET_SAID, "experiments-said.js", {"name": "bandSaid", "given": [n]}) for n in (1, 3)
+    )
+    assert "alone" not in alone and alone.endswith("right at all looks together.")
+    assert "of this comparison alone" in among and "wider, so that all 3 comparisons hold together" in among
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")

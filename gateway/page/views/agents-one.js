@@ -42,7 +42,7 @@ export async function one(context, id) {
     admin ? get(`${at(id)}/markdown`, { as: "text" }) : null,
   ]);
   const head = header(context, definition, admin, stays);
-  const board = boardOf(context, id, now);
+  const board = boardOf(context, definition, now);
   const tasks = newest(context, id, board.spent);
   const defined = admin ? workshop(SORT, { id, definition, file }) : reading(definition);
   head.show(now);
@@ -70,28 +70,22 @@ function header(context, definition, admin, stays) {
       toast(error.message, "bad");
     }
   }
+  const { button, why } = removal(take, stays);
+  const tasks = h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks");
+  const title = h("div", { class: "row" }, h("h1", {}, id), health);
   const element = h(
     "div",
-    { class: "row spread" },
-    h(
-      "div",
-      {},
-      back(),
-      h("div", { class: "row" }, h("h1", {}, id), health),
-      h("p", { class: "quiet" }, definition.description),
-    ),
-    h(
-      "div",
-      { class: "row" },
-      h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks"),
-      admin && removal(take, stays),
-    ),
+    {},
+    back(),
+    h("div", { class: "row spread" }, title, h("div", { class: "row" }, tasks, admin && button)),
+    h("p", { class: "quiet" }, definition.description),
+    admin && why,
   );
   return { element, show: (now) => now && sayHealth(health, healthOf(now)) };
 }
 
 /** Its load, live. */
-function boardOf(context, id, first) {
+function boardOf(context, { agent_id: id, model }, first) {
   let now = first;
   const tiles = {
     work: tile("At work"),
@@ -103,6 +97,7 @@ function boardOf(context, id, first) {
   };
   const reason = h("p", { class: "quiet" });
   const board = { onchange: () => {} };
+  const asks = model ? `asks ${model}` : "asks the model of the skill";
   const draw = paced(() => {
     if (!now) return;
     const share = successOf(now);
@@ -117,7 +112,7 @@ function boardOf(context, id, first) {
     tiles.weight.show(weight.figure, weight.note);
     say(reason, weight.reason && `Weight: ${weight.reason}`);
     reason.hidden = !weight.reason;
-    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", now.model ? `asks ${now.model}` : "");
+    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", asks);
     board.onchange(now);
   });
   const stop = context.live.subscribe({ fleet: true }, ({ event, data }) => {

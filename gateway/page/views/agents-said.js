@@ -113,10 +113,16 @@ export function meaningOf(definition) {
   said.push(RUNNERS[runner] ?? "");
   if (runner !== "external" && runner !== "simulated") {
     const length = most ? ` Its longest answer is ${number(most)} tokens.` : "";
-    said.push(`${model ? `It asks ${model}.` : "It asks the model that the line uses by default."}${length}`);
+    said.push(`${modelFound(model)}${length}`);
   }
   return said.filter(Boolean);
 }
+
+/** Who names a model goes first: the task, the agent's file, the skill, the line. */
+const modelFound = (model) =>
+  model
+    ? `It asks ${model}, unless a task asks for another.`
+    : "It asks the model that the task asks for, else that its skill chooses, else the line's default.";
 
 const FIELDS = [
   "description",

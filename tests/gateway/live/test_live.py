@@ -305,6 +305,18 @@ async def test_connections_beyond_the_limit_are_told_why(broker: Settings) -> No
             await again.hear("welcome")
 
 
+async def test_whoever_works_on_this_machine_may_have_half_of_all_connections(broker: Settings) -> None:
+    async with serving(broker, gateway_connections_max=6, gateway_connections_user_max=1) as door:
+        me = Who("local", is_local=True)
+        async with connected(door, me) as one, connected(door, me) as two, connected(door, me) as three:
+            for socket in (one, two, three):
+                await socket.hear("welcome")
+            async with connected(door, me) as fourth:
+                assert await fourth.end() == tuple(limits.TOO_MANY_OF_USER)
+            async with connected(door, Who("another")) as other:
+                await other.hear("welcome")
+
+
 async def test_access_that_ends_closes_what_is_open(broker: Settings) -> None:
     good = {"revoked", "expires"}
     async with serving(broker, lambda who, _now: who.token_id in good) as door:
