@@ -24,7 +24,7 @@ AGAIN_S, AGAIN_S_MAX = 0.2, 10.0
 SILENCE_S = 20.0
 """Without a message for so long the server is asked whether it is there."""
 
-HOPELESS = (4400, 4401, 4403, 4409)
+HOPELESS = (4400, 4401, 4403, 4409, 4422)
 """Close codes that would be the same the next time."""
 
 FULL = (4503, 4504)

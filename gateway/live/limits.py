@@ -25,6 +25,7 @@ TOO_MANY_SUBSCRIPTIONS = Close(
     4409, "Too many subscriptions. Unsubscribe from some, or subscribe to a tenant or agent."
 )
 TOO_SLOW = Close(4410, "You read too slowly. Connect again with your newest token: nothing is missed.")
+REFUSED_TOO_OFTEN = Close(4422, "Refused more than 100 times: each error said what would be right.")
 TOO_MANY_MESSAGES = Close(4429, "Too many messages. Send fewer a second.")
 TOO_MANY_CONNECTIONS = Close(
     4503, "The gateway has all the connections it takes: close a tab, or have gateway_connections_max raised."
@@ -42,6 +43,7 @@ ALL_CLOSES = (
     NO_PONG,
     TOO_MANY_SUBSCRIPTIONS,
     TOO_SLOW,
+    REFUSED_TOO_OFTEN,
     TOO_MANY_MESSAGES,
     TOO_MANY_CONNECTIONS,
     TOO_MANY_OF_USER,
