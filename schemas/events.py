@@ -425,6 +425,16 @@ class ItemFinished(TypedDict):
     item: ItemOutcome
 
 
+class LoadDay(TypedDict):
+    """How busy an agent was on one day, kept for longer than what ended then: so weekdays can be learned."""
+
+    event_id: str
+    agent_id: str
+    day_at: int
+    step_s: int
+    peaks: list[float]
+
+
 class LoadJudgement(TypedDict):
     """What became of a prediction when its hour was over."""
 
