@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from lab.scale.line import Line, Setup
-from lab.scale.mishaps import times
 from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
 from lab.scale.passing import Mishap, Passing
 from lab.scale.report import figures
@@ -74,7 +73,7 @@ def _passing(scenario: Scenario, phases: Sequence[Phase], bounds: autoscaler.Lim
     mishaps = [
         Mishap(at / 60 / SECOND, at / 60 / SECOND + injection.away_s / 60)
         for injection in scenario.injections
-        for at in times(injection, int(scenario.minutes * 60 * SECOND))
+        for at in injection.times(int(scenario.minutes * 60 * SECOND))
     ]
     cooldown_us = max(bounds.up_us, bounds.down_us) if bounds else 0
     return Passing(phases, mishaps, cooldown_us / 60 / SECOND)

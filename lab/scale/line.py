@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lab.scale import events
 from lab.scale.clock import Clock
 from lab.scale.hosts import Ground, Host
-from lab.scale.mishaps import Mishaps, Victims, times
+from lab.scale.mishaps import Mishaps, Victims
 from lab.scale.mix import SECOND, Arrival, Attempt, Kind, attempt, submission
 from lab.scale.network import Network
 from lab.scale.passing import Passing
@@ -248,7 +248,7 @@ class Line:
             self._setup.heartbeat_us,
             self._take_stock,
         )
-        due = [(BEGIN + at, one) for one in self._setup.injections for at in times(one, end - BEGIN)]
+        due = [(BEGIN + at, one) for one in self._setup.injections for at in one.times(end - BEGIN)]
         return Mishaps(victims, due)
 
     def _every(self, period_us: int, call: Callable[[], None]) -> None:

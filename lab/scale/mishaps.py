@@ -1,7 +1,7 @@
 """What is broken in a run, when, and how it heals: hosts die, the network is slow, the dispatchers fail over."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.scale.clock import Clock
@@ -14,14 +14,6 @@ from lab.scale.shard import Shard
 
 TAKEOVER_US = 6 * SECOND
 """Before the others of a group have the partitions of a host that is gone: its session's timeout."""
-
-
-def times(injection: Injection, until_us: int) -> Iterator[int]:
-    """When it comes, since the beginning [µs]."""
-    at = int(injection.first_minutes * 60 * SECOND)
-    while at < until_us:
-        yield at
-        at = at + int(injection.every_minutes * 60 * SECOND) if injection.every_minutes else until_us
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 error that names file and line.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from infra.front_matter import BadFile, is_share, is_text
-from lab.scale.mix import Phase
+from lab.scale.mix import SECOND, Phase
 
 FOLDER = Path(__file__).parent / "scenarios"
 AGENTS = 200
@@ -63,6 +63,13 @@ class Injection(NamedTuple):
     """So long what was hurt stays hurt."""
     percent: float
     delay_ms: float
+
+    def times(self, until_us: int) -> Iterator[int]:
+        """Since the beginning [µs]."""
+        at = int(self.first_minutes * 60 * SECOND)
+        while at < until_us:
+            yield at
+            at = at + int(self.every_minutes * 60 * SECOND) if self.every_minutes else until_us
 
 
 @dataclass(frozen=True)
