@@ -10,6 +10,7 @@ const EVERYWHERE = [
   ["g a", "agents"],
   ["g f", "fleet"],
   ["g e", "experiments"],
+  ["g b", "lab"],
   ["j k", "next and previous row"],
   ["Enter", "open the row"],
   ["x", "select the row, to do something with several"],
