@@ -89,6 +89,8 @@ def test_a_scenario_is_drawn_run_watched_and_compared(visit: Visit, site: Site, 
         table = page.get_by_role("table", name="Figures side by side")
         expect(table).to_contain_text("seed 5")
         expect(table.get_by_role("row", name=re.compile("^Tasks handed in"))).to_contain_text("%")
+        lost = table.get_by_role("row", name=re.compile("^Lost, doubled or left")).get_by_role("cell")
+        assert lost.all_inner_texts() == ["0", "0"]
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert visit.grave_findings() == []

@@ -42,7 +42,10 @@ function tableOf(runs) {
       "tr",
       {},
       h("th", { scope: "row" }, figure.name),
-      values.map((value, n) => cell(figure, value, n && difference(figure, values[0], value, alike(runs[0], runs[n])))),
+      values.map((value, n) => {
+        const told = n ? difference(figure, values[0], value, alike(runs[0], runs[n])) : null;
+        return cell(figure, value, told);
+      }),
     );
   });
   return framed("Figures side by side", [h("span", { class: "hidden" }, "Figure"), ...heads], rows);
