@@ -34,6 +34,7 @@ LAB_GROUP = "headway-lab"
 
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
 _BROKER_LOOK_S = 0.1
+_MEMBERS_S = 3.0  # somebody waits to see who is there
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
 
 
@@ -220,7 +221,7 @@ def members(settings: Settings, group: str) -> int:
     """How many processes a consumer group has now; one that was killed counts until its session ends."""
     admin, _ = _admin(settings)
     try:
-        found = admin.describe_consumer_groups([group], request_timeout=ANSWER_S)[group].result()
+        found = admin.describe_consumer_groups([group], request_timeout=_MEMBERS_S)[group].result()
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return 0

@@ -202,6 +202,8 @@ def _until_over(settings: Settings, found: LabRun) -> LabRun:
             words = f"{min(1, share):4.0%}, minute {found['simulated_minutes']:,g}, {many(found['handed_in'], 'task')}"
         if words != told:
             remark(words)
+        elif not kafka.members(settings, kafka.LAB_GROUP):
+            remark(of_lab.NOBODY)
         told = words
         time.sleep(LOOK_S)
         found = _known(settings, LAB_RUNS)[found["run_id"]]

@@ -41,6 +41,7 @@ const VIEWS = [
     load: () => import("./views/models.js"),
     role: "admin",
   },
+  { name: "Lab", key: "b", href: "/lab", at: under("lab"), load: () => import("./views/lab.js") },
 ];
 
 const main = document.getElementById("main");

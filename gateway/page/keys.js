@@ -12,6 +12,7 @@ const EVERYWHERE = [
   ["g w", "alerts: what is wrong"],
   ["g e", "experiments"],
   ["g m", "models"],
+  ["g b", "lab"],
   ["j k", "next and previous row"],
   ["Enter", "open the row"],
   ["x", "select the row, to do something with several"],

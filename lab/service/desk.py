@@ -5,10 +5,11 @@ process that slept through its replacement writes nothing. A command that is rea
 """
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 
 from infra import kafka, metrics, registry
 from infra.front_matter import BadFile
@@ -33,7 +34,7 @@ class Desk:
         self._producer: Producer = kafka.producer(
             settings, transactional_id=kafka.LAB_GROUP, transaction_timeout_ms=30_000
         )
-        self._producer.init_transactions(kafka.ANSWER_S)
+        _patiently(self._producer.init_transactions)
         self._scenarios = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
         self._runs = Runs(registry.newest(settings, registry.LAB_RUNS).values())
         self._execution: Execution | None = None
@@ -48,8 +49,7 @@ class Desk:
             self._execution.stop()
         self._execution = None
 
-    def obey(self, command: LabCommand, place: TopicPartition, group: Any) -> None:
-        """`place`: where the commands go on after this one, for the consumer `group`."""
+    def obey(self, command: LabCommand) -> None:
         now, running = _now_us(), self._runs.running
         if command["kind"] == "start" and command["asked"] is not None:
             plan, problem = None, problem_of(command["asked"])
@@ -62,7 +62,7 @@ class Desk:
             changed = self._runs.stop(command, now) if command["kind"] == "stop" else []
         if running is not None and self._runs.running is None:
             self.close()
-        self._write(changed, place, group)
+        self._write(changed)
 
     def look(self) -> None:
         """Begins the next run when none goes on, and tells how the one does that goes on."""
@@ -120,35 +120,35 @@ class Desk:
             "updated_at": _now_us(),
         }
 
-    def _write(self, changed: list[LabRun], place: TopicPartition | None = None, group: Any = None) -> None:
+    def _write(self, changed: list[LabRun]) -> None:
         records: list[tuple[str, str, bytes | None]] = [
             (registry.LAB_RUNS, run["run_id"], encode("LabRun", run)) for run in changed
         ]
         records += [(registry.LAB_RUNS, run_id, None) for run_id in self._runs.forget()]
-        self._commit(records, place, group)
+        self._commit(records)
         for run in changed:
             if run["state"] in OVER:
                 metrics.LAB_RUNS.labels(run["state"]).inc()
                 log.info("run is over", run=run["run_id"], state=run["state"], reason=run["reason"])
 
-    def _commit(
-        self, records: list[tuple[str, str, bytes | None]], place: TopicPartition | None = None, group: Any = None
-    ) -> None:
-        if not records and place is None:
+    def _commit(self, records: Sequence[tuple[str, str, bytes | None]]) -> None:
+        if not records:
             return
         self._producer.begin_transaction()
         for topic, key, value in records:
             self._producer.produce(topic, value, key.encode())
             metrics.EVENTS_WRITTEN.labels(topic).inc()
-        if place is not None:
-            self._producer.send_offsets_to_transaction([place], group)
-        while True:
-            try:
-                self._producer.commit_transaction(kafka.ANSWER_S)
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable():  # somebody took over, or Kafka will not have it: a new start reads
-                    raise
+        _patiently(self._producer.commit_transaction)
+
+
+def _patiently(step: Callable[[float], None]) -> None:
+    """A step of a transaction, again while Kafka is away. Raises when somebody took over: a new start reads anew."""
+    while True:
+        try:
+            return step(kafka.ANSWER_S)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
 
 
 def _now_us() -> int:

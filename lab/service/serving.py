@@ -23,7 +23,10 @@ log = structlog.get_logger()
 class Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer: Consumer = kafka.consumer(settings, kafka.LAB_GROUP)
+        # Sticky, so that one more process takes the partition, and with it the run, from nobody.
+        self._consumer: Consumer = kafka.consumer(
+            settings, kafka.LAB_GROUP, partition_assignment_strategy="cooperative-sticky"
+        )
         self._desk: Desk | None = None
         self._mine = False
         self._stopping = threading.Event()
@@ -48,12 +51,18 @@ class Service:
         if self._desk is None:
             self._desk = Desk(self._settings)
         if message is not None and (command := _command_of(message)) is not None:
-            place = TopicPartition(COMMANDS, message.partition(), message.offset() + 1)
-            self._desk.obey(command, place, self._consumer.consumer_group_metadata())
+            self._desk.obey(command)
+            self._done_with(message)
         self._desk.look()
 
+    def _done_with(self, message: Message) -> None:
+        try:
+            self._consumer.commit(message, asynchronous=False)
+        except KafkaException as error:  # it is read again, and known then
+            log.warning("a command may be read again", error=str(error))
+
     def _given(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
-        self._mine = bool(places)
+        self._mine = self._mine or bool(places)
 
     def _taken(self, _consumer: Consumer, _places: list[TopicPartition]) -> None:
         self._mine = False

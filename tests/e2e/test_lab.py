@@ -97,6 +97,9 @@ def test_a_run_whose_process_dies_is_started_anew_by_another_and_its_child_is_go
         (child,) = children(first.pid)
         with lab_process(own(broker)):
             until(lambda: kafka.members(broker, kafka.LAB_GROUP) == 2, 30, "both are members")
+            far = known.lab_runs[run_id]["simulated_minutes"] + 10
+            on = seen(known, run_id, lambda run: run["simulated_minutes"] > far, "it goes on though another came")
+            assert on["starts"] == 1
             first.send_signal(signal.SIGKILL)
             again = seen(known, run_id, lambda run: run["starts"] == 2, "it is started anew")
             assert again["state"] == "running"

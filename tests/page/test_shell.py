@@ -9,8 +9,15 @@ from tests.support.site import Site, Visit
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
-VIEWS = {"/": "Live", "/tasks": "Tasks", "/chat": "Chat", "/agents": "Agents", "/experiments": "Experiments"}
-VIEWS |= {"/fleet": "Fleet"}
+VIEWS = {
+    "/": "Live",
+    "/tasks": "Tasks",
+    "/chat": "Chat",
+    "/agents": "Agents",
+    "/experiments": "Experiments",
+    "/lab": "Lab",
+}
+VIEWS |= {"/fleet": "Fleet", "/lab": "Lab"}
 
 SEEN = """state => {
   Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
