@@ -605,6 +605,16 @@ class LabScenario(TypedDict):
     updated_at: int
 
 
+class LoadDay(TypedDict):
+    """How busy an agent was on one day, kept for longer than what ended then: so weekdays can be learned."""
+
+    event_id: str
+    agent_id: str
+    day_at: int
+    step_s: int
+    peaks: list[float]
+
+
 class LoadJudgement(TypedDict):
     """What became of a prediction when its hour was over."""
 
