@@ -112,6 +112,7 @@ class AgentHeartbeat(TypedDict):
     instances: list[InstanceReport]
     zone: str
     strays: list[InstanceReport]
+    cpu_used: float | None
 
 
 class AlertTask(TypedDict):

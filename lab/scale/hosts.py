@@ -146,6 +146,7 @@ class Host:
             "instances": instances,
             "zone": self.zone,
             "strays": strays,
+            "cpu_used": None,
         }
         self.sequence += 1
         self.ground.tell(self.name, "heartbeat", event)

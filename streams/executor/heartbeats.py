@@ -1,5 +1,6 @@
 """Heartbeats: which instances run on this host and what they have in hand. They renew the dispatcher's leases."""
 
+import time
 from collections.abc import Iterable, Mapping
 
 from infra import metrics
@@ -9,6 +10,7 @@ from schemas.partition import partition_of
 from streams.executor.attempts import Attempts
 from streams.executor.clock import now_us
 from streams.executor.outbox import Outbox
+from streams.executor.processors import Processors
 from streams.executor.reports import Identity
 
 
@@ -39,6 +41,7 @@ class Heartbeats:
         self._announced: set[str] = set()
         """Pools that the dispatcher believes to be here."""
         self._sequence = 0
+        self._processors = Processors(time.monotonic())
 
     def place(self, wanted: Mapping[str, int]) -> None:
         """Works out anew which instances of these agents are ours, by how many of each our zone shall have."""
@@ -53,6 +56,7 @@ class Heartbeats:
 
     def beat(self, pools: Iterable[str] | None = None) -> None:
         """One heartbeat a pool; None: every pool. A pool that has just left us is told once more, without instances."""
+        self._processors.look(time.monotonic())
         running = self._running()
         here = set(self._instances) | set(running)
         if not here and self._some:
@@ -90,6 +94,7 @@ class Heartbeats:
             "zone": self._host.zone,
             "strays": strays,
             "instances": instances,
+            "cpu_used": self._processors.used,
         }
         self._sequence += 1
         self._outbox.tell("agents.heartbeats", pool, "AgentHeartbeat", event)
