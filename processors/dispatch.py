@@ -168,16 +168,18 @@ class Dispatcher:
         pool = self._pool(event["pool"], event["agent_id"])
         for instance in pool.hear(event):
             self._tell(pool, instance, "well", "its host is heard again", now)
-        if pool.failed and pool.alive(now, self.limits.lease_us):
+        if pool.failed and pool.is_alive(now, self.limits.lease_us):
             pool.failed = False
             self._tell(pool, None, "well", "an instance is heard again", now)
         stale: set[tuple[str, str, int]] = set()
+        tasks, lease_until = self.tasks, event["at"] + self.limits.lease_us
+        holder = (event["host_id"], event["incarnation"])
         for report in event["instances"] + event["strays"]:
             for run in report["running"]:
-                task = self.tasks.get(run["task_id"])
-                if task is not None and task.phase in _IN_HAND and task.attempt == run["attempt"]:
-                    task.lease_until = event["at"] + self.limits.lease_us
-                    task.holder = (event["host_id"], event["incarnation"])
+                task = tasks.get(run["task_id"])
+                if task is not None and task.attempt == run["attempt"] and task.phase in _IN_HAND:
+                    task.lease_until = lease_until
+                    task.holder = holder
                 else:
                     stale.add((report["instance_id"], run["task_id"], run["attempt"]))
         self._stop_stale(pool, event["host_id"], stale, now)
@@ -519,7 +521,7 @@ class Dispatcher:
 
     def _is_silent_here(self, name: str, now: int) -> bool:
         """What is told of a pool may be a second old; of our own we know it."""
-        return name in self.pools and not self.pools[name].alive(now, self.limits.lease_us)
+        return name in self.pools and not self.pools[name].is_alive(now, self.limits.lease_us)
 
     def _move(self, task: Task, primary: Primary, reason: str, now: int) -> None:
         """Hands a waiting task, with all that is known of it, to the partition of its new pool: this one forgets it in

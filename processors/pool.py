@@ -59,16 +59,19 @@ class Pool:
         """A host names all of its instances here; one that it names no more is gone, or with another host. Answers
         those that had been silent.
         """
-        host_id, named, back = event["host_id"], set(), []
+        host_id, at, draining = event["host_id"], event["at"], event["draining"]
+        named, back = set(), []
         if event["instances"]:
             self._silent_before = None
         for report in event["instances"]:
             instance = self.instance(report["instance_id"])
             instance.host_id = host_id
-            instance.seen_at = max(instance.seen_at, event["at"])
-            instance.draining = event["draining"]
+            if at > instance.seen_at:
+                instance.seen_at = at
+            instance.draining = draining
             named.add(instance.instance_id)
-            self.offer(instance)
+            if not instance.offered:
+                self.offer(instance)
             if instance.silent:
                 instance.silent = False
                 back.append(instance)
@@ -88,11 +91,14 @@ class Pool:
     def silent_since(self, now: int, lease_us: int) -> int | None:
         """Since when none of the instances that should be there was heard. None: one is alive, or all have gone in
         order, for their host names them no more or said that it leaves."""
-        if self.alive(now, lease_us):
+        if self.is_alive(now, lease_us):
             return None
         if any(i.seen_at and not i.draining for i in self.instances.values()):
             return max(i.seen_at for i in self.instances.values())
         return self._silent_before
+
+    def is_alive(self, now: int, lease_us: int) -> bool:
+        return any(now - i.seen_at <= lease_us for i in self.instances.values())
 
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
@@ -115,7 +121,8 @@ class Pool:
 
     def _slots_of(self, instance: Instance) -> int:
         """One that does worse than its peers gets nothing; one that is tried, a task at a time."""
-        return {"well": self._slots, "trial": 1, "out": 0}[instance.health.state]
+        state = instance.health.state
+        return self._slots if state == "well" else int(state == "trial")
 
     def judge(self, instance: Instance, kind: str, succeeded: bool, response_ms: float, now: int) -> Change | None:
         """Takes in a run, and says how the instance stands since if that has changed."""
@@ -144,17 +151,16 @@ class Pool:
         free = []
         for _ in range(min(_TURN, len(self._ring))):
             instance = self._ring.popleft()
-            instance.offered = False
             if self._can_take(instance, now, lease_us):
                 free.append(instance)
+            else:
+                instance.offered = False
         others = [i for i in free if i.instance_id != avoid] if avoid else free
         tried = [i for i in others or free if i.health.state == "trial"]  # else one that was slow might never be
         chosen = tried[0] if tried else BALANCERS[balancer](others or free, complexity)
         chosen.running.add(task_id)
-        for instance in reversed(free):
-            if instance is not chosen:
-                instance.offered = True
-                self._ring.appendleft(instance)
+        chosen.offered = False
+        self._ring.extendleft(i for i in reversed(free) if i is not chosen)
         if len(chosen.running) < self._slots_of(chosen):
             self.offer(chosen)
         return chosen
@@ -176,6 +182,8 @@ class Pool:
         return news
 
     def _slots_among(self, alive: list[Instance]) -> int:
+        if not self._peers.ill:
+            return self._slots * sum(not i.draining for i in alive)
         return sum(self._slots_of(i) for i in alive if not i.draining)
 
     def status(self, now: int, lease_us: int, waiting_max: int) -> PoolStatus:
