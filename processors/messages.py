@@ -3,7 +3,16 @@
 from processors.evaluation import Judgement
 from processors.task import Task
 from schemas.codec import encode
-from schemas.events import DeadLetter, Evaluation, OutcomeStatus, TaskAssigned, TaskCommand, TaskMoved, TaskOutcome
+from schemas.events import (
+    DeadLetter,
+    Evaluation,
+    InstanceProbe,
+    OutcomeStatus,
+    TaskAssigned,
+    TaskCommand,
+    TaskMoved,
+    TaskOutcome,
+)
 
 
 def assignment(task: Task, instance_id: str, timeout_ms: int, now: int) -> TaskAssigned:
@@ -52,6 +61,18 @@ def stop(task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str,
         "task": b"",
         "settings": [],
         "model": None,
+    }
+
+
+def probe(instance_id: str, pool: str, agent_id: str, answer_ms: int, now: int) -> InstanceProbe:
+    """Asks an instance whether it takes work."""
+    return {
+        "event_id": f"{instance_id}/{now}",
+        "instance_id": instance_id,
+        "agent_id": agent_id,
+        "pool": pool,
+        "at": now,
+        "answer_ms": answer_ms,
     }
 
 

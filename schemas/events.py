@@ -32,7 +32,7 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed", "ping", "restarted", "verified"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
 LabCommandKind = Literal["unknown", "start", "stop"]
 LabFaultKind = Literal["unknown", "kill", "delay", "failover"]
@@ -99,6 +99,7 @@ class InstanceReport(TypedDict):
 
     instance_id: str
     running: list[RunningAttempt]
+    probed_at: int | None
 
 
 class AgentHeartbeat(TypedDict):
@@ -414,8 +415,8 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance or to all of an agent: it fell silent, was left out, is tried, works
-    again."""
+    """Something that happened to an instance or to all of an agent: it gave no answer, fell silent, was left out, is
+    tried, works again."""
 
     event_id: str
     subject: str
@@ -436,6 +437,18 @@ class HostDesired(TypedDict):
     at: int
     by: str
     reason: str
+
+
+class InstanceProbe(TypedDict):
+    """The dispatcher asks an instance whether it would take work, the way that work goes. The next heartbeat of its
+    host answers."""
+
+    event_id: str
+    instance_id: str
+    agent_id: str
+    pool: str
+    at: int
+    answer_ms: int
 
 
 class ItemFinished(TypedDict):

@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 
 from infra import kafka
 from infra.settings import Settings
-from schemas.codec import decode_as, encode
+from schemas.codec import decode, encode
 from schemas.partition import partition_of
 
 AGENT = "outside"
@@ -40,8 +40,9 @@ class OutsideAgent:
         if time.monotonic() >= self._beat_at:
             self._beat_at = time.monotonic() + self._settings.heartbeat_s / 2
             self._beat()
-        heard = [decode_as("TaskAssigned", m.value()) for m in self._consumer.consume(500, 0.005) if m.error() is None]
-        starts = [a for a in heard if a["kind"] == "run" and a["instance_id"] == INSTANCE]
+        heard = [decode(m.value()) for m in self._consumer.consume(500, 0.005) if m.error() is None]
+        given = [a for event, a in heard if event == "TaskAssigned"]
+        starts = [a for a in given if a["kind"] == "run" and a["instance_id"] == INSTANCE]
         for assigned in starts:
             self._finish(assigned)
         self._producer.poll(0)

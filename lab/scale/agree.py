@@ -22,7 +22,7 @@ from lab.own_line import running, until
 from lab.scale.line import BEGIN, HOP_US, Line, Setup, Way
 from lab.scale.mix import SECOND, Arrival, Kind, Phase, arrivals, attempt, divided
 from processors.dispatch import Limits
-from schemas.codec import decode_as
+from schemas.codec import decode, decode_as
 
 INSTANCES = 60
 SPEED = 20.0
@@ -212,8 +212,8 @@ def _told(settings: Settings, ran: Sequence[Ran]) -> Told:
 
 
 def _events(settings: Settings, topic: str, name: str, ended: dict[str, Ran]) -> Iterator[dict[str, Any]]:
-    found = (decode_as(name, message.value()) for message in kafka.read_all(settings, topic))
-    return (event for event in found if event["task_id"] in ended)
+    found = (decode(message.value()) for message in kafka.read_all(settings, topic))
+    return (fields for event, fields in found if event == name and fields["task_id"] in ended)
 
 
 def _handed_in(load: Load, tasks: Sequence[Arrival]) -> tuple[list[Arrival], list[Ran], float]:

@@ -7,6 +7,7 @@ an owner before us had read is told as lost, for nobody can know how far it came
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from confluent_kafka import Message
 
@@ -16,8 +17,8 @@ from infra.settings import Settings
 from processors.dead_letters import dead_letter
 from processors.placing import zone_of
 from processors.watermark import Watermark
-from schemas.codec import BadMessage, decode_as
-from schemas.events import ProgressKind, Step, TaskAssigned, TaskSubmitted
+from schemas.codec import BadMessage, decode, decode_as
+from schemas.events import InstanceProbe, ProgressKind, Step, TaskAssigned, TaskSubmitted
 from schemas.trace import headers
 from streams.executor.agents import Agents
 from streams.executor.attempt import Attempt
@@ -59,6 +60,8 @@ class Attempts:
         """Records that need no more, ever counted."""
         self.watermarks: dict[int, Watermark] = {}
         """By partition that is ours."""
+        self.probed_at: dict[str, int] = {}
+        """By instance: when the newest probe was sent that came in here and found it fit for work."""
         self.draining = False
         self._starts: dict[int, Start] = {}
         self._running = 0
@@ -97,8 +100,14 @@ class Attempts:
             if watermark is not None:
                 watermark.take(offset)
             try:
-                assigned: TaskAssigned = decode_as("TaskAssigned", message.value())
-                self._take(assigned, partition, offset)
+                event, value = decode(message.value())
+                if event == "InstanceProbe":
+                    self._probe(cast(InstanceProbe, value))
+                    self._settle(partition, offset)
+                elif event == "TaskAssigned":
+                    self._take(cast(TaskAssigned, value), partition, offset)
+                else:
+                    raise BadMessage(f"a {event} does not belong on {TOPIC}")
             except BadMessage as error:
                 self._set_aside(message, str(error))
             except Exception as error:  # one record must never stop the others
@@ -128,6 +137,18 @@ class Attempts:
             self._take_again(attempt, partition, offset)
         else:
             self._take_run(assigned, partition, offset)
+
+    def _probe(self, asked: InstanceProbe) -> None:
+        """A probe has come the way that work comes. The next heartbeat says so, when its agent could be run here."""
+        definition = self._registry.definitions.get(asked["agent_id"])
+        if definition is None or zone_of(asked["instance_id"]) != self._host.zone:
+            return
+        try:
+            self._agents.of(definition)
+        except Exception as error:  # as a task would find out
+            self._log.warning("no answer to a probe", instance=asked["instance_id"], error=str(error))
+            return
+        self.probed_at[asked["instance_id"]] = asked["at"]
 
     def _take_again(self, attempt: Attempt, partition: int, offset: int) -> None:
         """The partition came back to us: what is in hand holds its watermark again. Else it is a plain repeat."""
