@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.finding import Fit, ranked
+from gateway.finding import Fit, Found, ranked
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import STAYS, Defined
 from gateway.server.paging import NEXT, page, paged
@@ -12,6 +12,7 @@ from gateway.server.shapes import (
     event,
     example,
     fields,
+    flag,
     many,
     number,
     or_null,
@@ -37,17 +38,23 @@ async def list_agents(call: Call) -> Reply:
         shown, cursor = page(call, list(by_id.values()), "agent_id")
         return Reply({"agents": [row | _NO_FIT for row in shown], "next": cursor, "understood": None})
     known = services.registry
-    choice, fits = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
-    told, cursor = page(call, [by_id[one.agent_id] | _told(one) for one in fits if one.agent_id in by_id], "agent_id")
-    understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return Reply({"agents": told, "next": cursor, "understood": understood})
+    found = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
+    told, cursor = page(
+        call, [by_id[one.agent_id] | _told(one) for one in found.agents if one.agent_id in by_id], "agent_id"
+    )
+    return Reply({"agents": told, "next": cursor, "understood": understood(found)})
 
 
-_NO_FIT = {"fit": None, "why": None}
+def understood(found: Found) -> dict[str, Any]:
+    choice = found.choice
+    return {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
+
+
+_NO_FIT = {"fit": None, "weak": None, "why": None}
 
 
 def _told(one: Fit) -> dict[str, Any]:
-    return {"fit": one.fit, "why": one.why}
+    return {"fit": one.fit, "weak": one.weak, "why": one.why}
 
 
 async def show(call: Call) -> Reply:
@@ -84,6 +91,7 @@ _AGENT: Schema = record(
             "description": "What a person or the autoscaler asked for last; null: its file says how many.",
         },
         "fit": or_null(number("How well it suits the words of `find`, 0 to 1; null without them.")),
+        "weak": or_null(flag("Whether it is no more than faintly like these words, which may be chance.")),
         "why": or_null(text("What that is made of, in words; null without `find`.")),
     },
 )
@@ -95,6 +103,27 @@ PARTS: dict[str, Schema] = {
 }
 
 
+UNDERSTOOD: Schema = {
+    "anyOf": [
+        record(
+            "What the router's rules would do with a task of the words of `find`.",
+            {
+                "skill": text("Kind of work that they mean."),
+                "agent_id": or_null(text("Agent that would get it; null: none.")),
+                "reason": text("Why, in words."),
+            },
+        ),
+        {"type": "null"},
+    ]
+}
+FIND = Parameter(
+    "find",
+    "query",
+    text("Words of the work to be done.", minLength=1, maxLength=2000, pattern=r"\S"),
+    "Review this pull request",
+)
+
+
 def _example_agent() -> dict[str, Any]:
     return example_row() | _NO_FIT
 
@@ -103,10 +132,10 @@ def _example_found() -> dict[str, Any]:
     definition: AgentDefinition = {**example("agent_definition"), "removed": False}  # type: ignore[typeddict-item]
     limits = Limits(10_000, 10)
     task = task_from({"text": "Review this pull request", "task_id": "find"}, 0, limits=limits)
-    found = ranked(Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62})
-    choice = found.choice
-    understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return {"agents": [example_row() | _told(found.agents[0])], "next": None, "understood": understood}
+    found = ranked(
+        Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62}, {}
+    )
+    return {"agents": [example_row() | _told(found.agents[0])], "next": None, "understood": understood(found)}
 
 
 ROUTES = [
@@ -121,31 +150,14 @@ ROUTES = [
             {
                 "agents": many(ref("Agent"), "By name; with `find` the best first."),
                 "next": NEXT,
-                "understood": {
-                    "anyOf": [
-                        record(
-                            "What the router's rules would do with a task of the words of `find`.",
-                            {
-                                "skill": text("Kind of work that they mean."),
-                                "agent_id": or_null(text("Agent that would get it; null: none.")),
-                                "reason": text("Why, in words."),
-                            },
-                        ),
-                        {"type": "null"},
-                    ]
-                },
+                "understood": UNDERSTOOD,
             },
         ),
         example=_example_found,
         doc="`find` asks the rules that route tasks (kind of work, keywords, perspectives, experience, load) and looks "
         "for agents like it in meaning: `fit` is the rules' score, or half the likeness where that is more.",
         parameters=[
-            Parameter(
-                "find",
-                "query",
-                text("Words of the work to be done.", minLength=1, maxLength=2000, pattern=r"\S"),
-                "Review this pull request",
-            ),
+            FIND,
             *paged(),
         ],
     ),
