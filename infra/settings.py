@@ -146,6 +146,9 @@ class Settings:
     alerts_webhook: str = _setting(
         "", "Address that is told of alerts, by a POST of JSON. Empty: nobody is; it may hold a key.", secret=True
     )
+    throughput_target: float = _number(
+        0.0, "Tasks that are to end in a minute, as the boards tell beside those that do. 0: none is set."
+    )
     scaling: str = _setting(
         "dry_run",
         "The autoscaler: off, dry_run (it says what it would do: `headway fleet decisions`), or on (it does it). "
