@@ -1,12 +1,15 @@
 """The agents: who there is, who fits some work, and defining one."""
 
+import asyncio
+from collections.abc import Collection
 from typing import Any
 
-from gateway.finding import Fit, Found, ranked
+from gateway.finding import Found, ranked
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import STAYS, Defined
 from gateway.server.paging import NEXT, page, paged
 from gateway.server.routes.fleet import example_row, rows
+from gateway.server.services import Services
 from gateway.server.shapes import (
     Schema,
     event,
@@ -33,15 +36,16 @@ DEFINED = Defined(AGENT, "agent_definition", "AgentDefinition", lambda services:
 
 async def list_agents(call: Call) -> Reply:
     services, words = call.services, call.given["find"]
-    by_id = {row.agent_id: row._asdict() for row in rows(services)}
-    if words is None:
-        shown, cursor = page(call, list(by_id.values()), "agent_id")
-        return Reply({"agents": [row | _NO_FIT for row in shown], "next": cursor, "understood": None})
     known = services.registry
+    if words is None:
+        named = sorted((one for one in known.agents.copy().values() if not one["removed"]), key=lambda a: a["agent_id"])
+        chosen, cursor = page(call, named, "agent_id")
+        by_id = await _rows_of(services, [one["agent_id"] for one in chosen])
+        return Reply({"agents": [row | _NO_FIT for row in by_id.values()], "next": cursor, "understood": None})
     found = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
-    told, cursor = page(
-        call, [by_id[one.agent_id] | _told(one) for one in found.agents if one.agent_id in by_id], "agent_id"
-    )
+    fits, cursor = page(call, [one._asdict() for one in found.agents], "agent_id")
+    by_id = await _rows_of(services, [fit["agent_id"] for fit in fits])
+    told = [by_id[fit["agent_id"]] | _told(fit) for fit in fits if fit["agent_id"] in by_id]
     return Reply({"agents": told, "next": cursor, "understood": understood(found)})
 
 
@@ -53,8 +57,14 @@ def understood(found: Found) -> dict[str, Any]:
 _NO_FIT = {"fit": None, "weak": None, "why": None}
 
 
-def _told(one: Fit) -> dict[str, Any]:
-    return {"fit": one.fit, "weak": one.weak, "why": one.why}
+def _told(fit: dict[str, Any]) -> dict[str, Any]:
+    return {name: fit[name] for name in _NO_FIT}
+
+
+async def _rows_of(services: Services, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+    """In a thread, for with thousands of agents it takes a while."""
+    found = await asyncio.to_thread(rows, services, set(wanted))
+    return {row.agent_id: row._asdict() for row in found}
 
 
 async def show(call: Call) -> Reply:
@@ -62,7 +72,7 @@ async def show(call: Call) -> Reply:
     told: dict[str, Any] = dict(agent)
     if not call.principal.may("admin"):
         told["prompt"] = None
-    load = next((row._asdict() for row in rows(call.services) if row.agent_id == agent["agent_id"]), None)
+    load = (await _rows_of(call.services, [agent["agent_id"]])).get(agent["agent_id"])
     return Reply({"definition": told, "now": load and load | _NO_FIT, "stays": await DEFINED.stays(call)})
 
 
@@ -135,7 +145,7 @@ def _example_found() -> dict[str, Any]:
     found = ranked(
         Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62}, {}
     )
-    return {"agents": [example_row() | _told(found.agents[0])], "next": None, "understood": understood(found)}
+    return {"agents": [example_row() | _told(found.agents[0]._asdict())], "next": None, "understood": understood(found)}
 
 
 ROUTES = [
