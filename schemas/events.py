@@ -32,14 +32,14 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed", "ping", "restarted", "verified"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 MissedRuns = Literal["unknown", "last", "all", "skip"]
 OverlappingRuns = Literal["unknown", "allow", "skip"]
-AssignmentKind = Literal["unknown", "run", "cancel"]
+AssignmentKind = Literal["unknown", "run", "cancel", "probe"]
 CommandKind = Literal["unknown", "cancel"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
 ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
@@ -96,6 +96,7 @@ class InstanceReport(TypedDict):
 
     instance_id: str
     running: list[RunningAttempt]
+    probed_at: int | None
 
 
 class AgentHeartbeat(TypedDict):
@@ -388,8 +389,8 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance or to all of an agent: it fell silent, was left out, is tried, works
-    again."""
+    """Something that happened to an instance or to all of an agent: it gave no answer, fell silent, was left out, is
+    tried, works again."""
 
     event_id: str
     subject: str
@@ -743,7 +744,7 @@ class StreamPosition(TypedDict):
 
 
 class TaskAssigned(TypedDict):
-    """The dispatcher hands an attempt to an instance, or takes it back."""
+    """The dispatcher hands an attempt to an instance, takes it back, or asks an instance whether it takes work."""
 
     event_id: str
     task_id: str

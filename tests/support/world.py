@@ -115,7 +115,7 @@ def heartbeat(
 
 def _instance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     running = [{"task_id": r["task_id"], "attempt": r["attempt"]} for r in runs if r["instance_id"] == name]
-    return {"instance_id": name, "running": running}
+    return {"instance_id": name, "running": running, "probed_at": None}
 
 
 class World:

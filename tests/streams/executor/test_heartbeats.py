@@ -47,7 +47,8 @@ async def test_work_in_hand_is_named_also_when_its_instance_has_moved() -> None:
     heartbeats.beat()
     newest = scene.outbox.told[-1]
     assert newest["instances"] == []
-    assert newest["strays"] == [{"instance_id": "a-0", "running": [{"task_id": "one", "attempt": 1}]}]
+    (stray,) = newest["strays"]
+    assert (stray["instance_id"], stray["running"]) == ("a-0", [{"task_id": "one", "attempt": 1}])
     scene.agent.go.set()
     await scene.settle()
     scene.outbox.deliver()
