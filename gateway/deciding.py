@@ -19,9 +19,11 @@ from processors.learning.utility import Costs, Units
 from processors.pricing import with_own
 from processors.routing import Index
 from processors.skills import skill_meant
+from processors.weighing.weights import counted
 from schemas.codec import BadMessage
 from schemas.events import (
     AgentDefinition,
+    AgentWeight,
     Experiment,
     Exposure,
     Override,
@@ -46,6 +48,7 @@ class Registries:
     skills: Mapping[str, SkillDefinition]
     models: Mapping[str, RoutingModel]
     experiments: Mapping[str, Experiment]
+    weights: Mapping[str, AgentWeight]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Told:
 def decide(settings: Settings, known: Registries, task: TaskSubmitted, embedder: Embedder) -> Told:
     exposures, overrides = Assignment(known.experiments.values()).of(task)
     limits = Limits(settings.text_bytes_max, settings.items_max)
-    index = Index(known.agents, limits, known.skills, skill_meant(embedder, known.skills))
+    weights = counted(known.weights, settings.weights)
+    index = Index(known.agents, limits, known.skills, skill_meant(embedder, known.skills), weights)
     used = models.champion(known.models)
     scorer, why_none = _scorer(used, index.definitions, embedder.name, embedder.embed)
     prices = with_own(settings.model_prices)

@@ -17,7 +17,8 @@ from processors.admission import Limits
 from processors.meaning import Likeness, said_of_agent, said_of_skill
 from processors.routing import Choice, Index
 from processors.skills import skill_meant
-from schemas.events import AgentDefinition, PoolStatus, SkillDefinition
+from processors.weighing.weights import counted
+from schemas.events import AgentDefinition, AgentWeight, PoolStatus, SkillDefinition
 
 ALIKE_WORTH = 0.5
 FAINT_BELOW = 0.2
@@ -67,6 +68,7 @@ class Finder:
         agents: Mapping[str, AgentDefinition],
         pools: Mapping[str, PoolStatus],
         skills: Mapping[str, SkillDefinition],
+        weights: Mapping[str, AgentWeight],
     ) -> Found:
         limits = Limits(self._settings.text_bytes_max, self._settings.items_max)
         task = task_from({"text": words, "task_id": "find"}, now_us(), limits=limits)
@@ -76,7 +78,8 @@ class Finder:
             vector = self._agents.vector(words)
             of_agents = self._agents.meanings({name: said_of_agent(agent) for name, agent in agents.items()})
             of_skills = self._skills.meanings({name: said_of_skill(skill) for name, skill in skills.items()})
-            choice = Index(agents, limits, skills, skill_meant(embedder, skills)).route(task, pools)
+            counting = counted(weights, self._settings.weights)
+            choice = Index(agents, limits, skills, skill_meant(embedder, skills), counting).route(task, pools)
         return ranked(choice, dict(of_agents.near(vector)), dict(of_skills.near(vector)))
 
 

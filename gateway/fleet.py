@@ -30,6 +30,8 @@ class AgentRow(NamedTuple):
     load_score: float
     asked: Mapping[str, Any] | None
     """What a person or the autoscaler asked for last (AgentDesired); null: its file says how many."""
+    weight: Mapping[str, Any] | None
+    """How much it is preferred, and why (AgentWeight); null: as much as others, for nothing was reckoned yet."""
 
 
 def agent_rows(
@@ -41,8 +43,10 @@ def agent_rows(
     model_default: str,
     desired: Mapping[str, Any] | None = None,
     zones: Sequence[str] = ("",),
+    weights: Mapping[str, Any] | None = None,
 ) -> list[AgentRow]:
-    """By name. An instance is live when a host named it since `heard_since_us`. `desired`: what was asked, by agent."""
+    """By name. An instance is live when a host named it since `heard_since_us`. `desired`: what was asked, by agent;
+    `weights` as well."""
     live: dict[str, set[str]] = {}
     hosts: dict[str, set[str]] = {}
     for beat in newest(heartbeats, heard_since_us):
@@ -59,6 +63,7 @@ def agent_rows(
             model_default,
             _wanted(definition, desired or {}, zones),
             (desired or {}).get(definition["agent_id"]),
+            (weights or {}).get(definition["agent_id"]),
         )
         for definition in sorted(definitions, key=lambda d: str(d["agent_id"]))
         if not definition["removed"]
@@ -204,6 +209,7 @@ def _row(
     model_default: str,
     instances: int,
     asked: Mapping[str, Any] | None,
+    weight: Mapping[str, Any] | None,
 ) -> AgentRow:
     agent_id = definition["agent_id"]
     return AgentRow(
@@ -226,4 +232,5 @@ def _row(
         error_rate=status.get("error_rate", 0.0),
         load_score=status.get("load_score", 0.0),
         asked=asked,
+        weight=weight,
     )

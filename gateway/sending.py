@@ -10,7 +10,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import AlertCommand, FeedbackGiven, TaskCommand, TaskSubmitted
+from schemas.events import AlertCommand, FeedbackGiven, LabCommand, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 30.0
@@ -48,6 +48,10 @@ class Sender:
 
     def alert_command(self, command: AlertCommand) -> None:
         self._produce("alert.commands", command["event_id"], command["target"], encode("AlertCommand", command))
+        self._confirm(1)
+
+    def lab_command(self, command: LabCommand) -> None:
+        self._produce("lab.commands", command["event_id"], command["run_id"], encode("LabCommand", command))
         self._confirm(1)
 
     def _produce(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> None:

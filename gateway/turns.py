@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.record import Record
 from gateway.timeline import time_of_event
+from gateway.way import way_of
 from processors.conversation import Exchange
 
 TEXT_BYTES_MAX = 65_536
@@ -29,6 +30,7 @@ _PLAIN = {
     "router": None,
     "confidence": None,
     "reason": None,
+    "steps": (),
     "attempt": 0,
     "sequence": -1,
     "answer": "",
@@ -136,7 +138,7 @@ def _submitted(turn: dict[str, Any], e: Mapping[str, Any]) -> None:
 def _decided(turn: dict[str, Any], e: Mapping[str, Any]) -> None:
     if not e["refusal"]:
         turn |= {name: e[name] for name in ("agent_id", "skill", "router", "confidence", "reason")}
-        turn["state"] = "queued"
+        turn |= {"model": e["model"] or turn["model"], "steps": way_of(e), "state": "queued"}
 
 
 def _assigned(turn: dict[str, Any], e: Mapping[str, Any]) -> None:
@@ -170,6 +172,8 @@ def _ended(turn: dict[str, Any], e: Mapping[str, Any]) -> None:
     turn |= {name: e[name] for name in names if e[name] is not None or name in ("error", "quality")}
     turn |= {name: e[name] for name in ("tokens_in", "tokens_out", "cost_usd_micros")}
     turn |= {"state": e["status"], "answer": e["output"]}
+    if e["status"] == "completed":
+        turn["model"] = e["model"]  # null: what was chosen was not asked, as by a simulated agent
 
 
 def _feedback(turn: dict[str, Any], e: Mapping[str, Any]) -> None:

@@ -29,8 +29,12 @@ HOPELESS = (*REFUSALS, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHOR
 LEADER_S = 30.0
 """Patience with a broker that answers, and says that it does not lead a partition yet."""
 
+LAB_GROUP = "headway-lab"
+"""The processes of the lab; who is a member is there."""
+
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
 _BROKER_LOOK_S = 0.1
+_MEMBERS_S = 3.0  # somebody waits to see who is there
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
 
 
@@ -211,6 +215,18 @@ def await_broker(settings: Settings) -> None:
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=ANSWER_S):
                 return
         time.sleep(_BROKER_LOOK_S)
+
+
+def members(settings: Settings, group: str) -> int:
+    """How many processes a consumer group has now; one that was killed counts until its session ends."""
+    admin, _ = _admin(settings)
+    try:
+        found = admin.describe_consumer_groups([group], request_timeout=_MEMBERS_S)[group].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return 0
+        raise KafkaUnreachable(f"{settings.bootstrap} does not answer about {group}: {error.args[0].str()}") from error
+    return len(found.members)
 
 
 def unread(settings: Settings, group: str, topic: str, partition: int, offset: int | None, before: int = 2**62) -> bool:

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from infra.settings import Settings
 
-SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway", "joiner", "scorer", "monitor")
+SERVICES = ("router", "dispatcher", "executor", "sink", "judge", "gateway", "joiner", "scorer", "monitor", "lab")
 PROCESSES_APART = 10  # ports between two processes of one service: room for further services
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # seconds, inside the line
@@ -237,6 +237,12 @@ NOTIFICATIONS = Counter("headway_notifications", "Notifications of alerts", ["re
 # they were due, or runs take longer than their schedule leaves them; `headway schedules` shows which.
 SCHEDULE_RUNS = Counter("headway_schedule_runs", "Due times of schedules", ["result"])
 
+
+# --- lab ---------------------------------------------------------------------------------------------------------
+
+# Runs of the lab by how they were over: ended, stopped, failed. A rise of failed: `headway lab` says why each did.
+LAB_RUNS = Counter("headway_lab_runs", "Runs of the lab that are over", ["state"])
+
 # Changes of size by the autoscaler, up or down: done yes, dry_run (it only said so), failed (Kafka did not answer, or
 # somebody asked for another number at that moment). Up and down in turns: the load swings; raise scale_down_s. A rise
 # of failed: see the monitor's log. Way held: more were needed and would have made nothing better; add hosts.
@@ -297,7 +303,7 @@ LIVE_BEHIND = Counter("headway_live_behind", "Clients that fell behind")
 def port_offset(service: str, index: int) -> int:
     """Place of a process in the range of ports: router i is 10i, dispatcher i 10i+1, executor 10i+2, sink 10i+3,
     judge 10i+4, gateway 10i+5, joiner 10i+6, scorer 10i+7,
-    monitor 10i+8."""
+    monitor 10i+8, lab 10i+9."""
     return SERVICES.index(service) + PROCESSES_APART * index
 
 

@@ -1,5 +1,5 @@
-"""The registries on Kafka, followed: what agents, skills, notes and experiments there are, how the pools are, and what
-is asked of the fleet.
+"""The registries on Kafka, followed: what agents, skills, notes and experiments there are, how the pools are, what is
+asked of the fleet, and what the lab runs.
 
 What files define comes there by infra/definitions.py.
 """
@@ -18,10 +18,13 @@ from schemas.codec import BadMessage, decode_as
 from schemas.events import (
     AgentDefinition,
     AgentDesired,
+    AgentWeight,
     Alert,
     AlertRule,
     Experiment,
     HostDesired,
+    LabRun,
+    LabScenario,
     NoteDefinition,
     PoolStatus,
     RoutingModel,
@@ -36,7 +39,9 @@ SKILLS = "skills.registry"
 NOTES = "knowledge"
 RULES, ALERTS = "alert.rules", "alerts"
 DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
+WEIGHTS = "agents.weights"
 SCHEDULES, RUNS = "schedules", "schedule.runs"
+LAB_SCENARIOS, LAB_RUNS = "lab.scenarios", "lab.runs"
 MODELS = models.TOPIC
 _SHOWN = {
     AGENTS: "agents",
@@ -50,6 +55,9 @@ _SHOWN = {
     MODELS: "models",
     DESIRED: "desired",
     HOSTS: "hosts",
+    WEIGHTS: "weights",
+    LAB_SCENARIOS: "lab_scenarios",
+    LAB_RUNS: "lab_runs",
 }
 """Where the registry shows what stands on a topic; the states of pools come too often for that."""
 _FORMS: dict[str, Form[Any]] = {
@@ -105,12 +113,13 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 
 class Registry:
-    """The newest agents, skills, notes, rules, schedules with their runs, pool states, experiments, models, alerts, and
-    wishes for the fleet, kept up to date by a thread.
+    """The newest agents, skills, notes, rules, schedules with their runs, pool states, experiments, models, alerts,
+    wishes for the fleet, and scenarios and runs of the lab, kept up to date by a thread.
 
     `agents`, `skills`, `notes`, `rules` and `schedules` hold those that are not removed; each is a new dict after a
-    change, and `version` counts the changes of agents and skills. `removed` names the agents that were taken out.
-    `experiments`, `models`, `alerts`, `schedule_runs`, `desired` and `hosts` are new dicts after each change too.
+    change, and `version` counts the changes of agents, skills and weights. `removed` names the agents that were taken
+    out. `experiments`, `models`, `alerts`, `schedule_runs`, `desired`, `hosts`, `weights` and those of the lab are new
+    dicts after each change too.
     `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
@@ -132,8 +141,11 @@ class Registry:
         self.alerts: dict[str, Alert] = {}
         self.desired: dict[str, AgentDesired] = {}
         self.hosts: dict[str, HostDesired] = {}
+        self.weights: dict[str, AgentWeight] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedule_runs: dict[str, ScheduleRuns] = {}
+        self.lab_scenarios: dict[str, LabScenario] = {}
+        self.lab_runs: dict[str, LabRun] = {}
         self.version = 0
         self._settings = settings
         self._topics = topics
@@ -197,7 +209,7 @@ class Registry:
             return
         # A new dict, so that whoever holds the one before can tell a change, and nothing changes under them.
         setattr(self, _SHOWN[topic], {key: one for key, one in known.items() if not one.get("removed", False)})
-        self.version += topic in (AGENTS, SKILLS)
+        self.version += topic in (AGENTS, SKILLS, WEIGHTS)
         if topic == AGENTS:
             self.removed = frozenset(known.keys() - self.agents.keys())
         self._on_change(topic, _key(message))

@@ -111,7 +111,7 @@ class Settings:
     metrics_port: int = _port(
         9401,
         "First of a range of metrics ports: router i +10i, dispatcher +1, executor +2, sink +3, judge +4, gateway +5, "
-        "joiner +6, scorer +7, monitor +8.",
+        "joiner +6, scorer +7, monitor +8, lab +9.",
     )
 
     partitions: int = _count(
@@ -137,6 +137,10 @@ class Settings:
     )
     monitors: int = _setting(
         1, "Monitor processes that the local stack starts. 0: nobody watches the line for alerts.", minimum=0, maximum=1
+    )
+    labs: int = _number(1, "Lab processes that the local stack starts; one of them works. 0: nothing is simulated.")
+    lab_cpu_s: float = _setting(
+        3600.0, "Seconds of one processor that a run of the lab may take before it is ended.", minimum=1
     )
     agents_dir: str = _setting("", "Folder of Markdown agents beside the built-in ones. Empty: none.")
     skills_dir: str = _setting("", "Folder of Markdown skills beside the built-in ones. Empty: none.")
@@ -220,6 +224,12 @@ class Settings:
     heartbeat_s: float = _setting(
         2.0, "Seconds between two heartbeats of an instance; at most a third of lease_s.", minimum=0.1
     )
+    probe_s: float = _setting(
+        30.0,
+        "Seconds without work after which an instance is asked whether it would take some, and between two such "
+        "probes; it has a third of them to answer; 0: nobody is asked.",
+        minimum=0,
+    )
     remembered_max: int = _count(50_000, "Finished tasks a partition remembers, to know a repeat of them.")
 
     sim_speed: float = _setting(
@@ -268,6 +278,16 @@ class Settings:
         "Who chooses the agent: the rules and what was learned, whichever is more confident, or the rules alone.",
         one_of=(ROUTING_LEARNED, ROUTING_RULES),
         varies=True,
+    )
+    weights: str = _setting(
+        "on",
+        "What tunes once a day how much each agent is preferred, by what people say and what ends: off, dry_run (it is "
+        "only told), or on. On, for a day moves it by weight_step at most, and each decision, `headway agents` and "
+        "`headway report` tell it.",
+        one_of=SCALING,
+    )
+    weight_step: float = _setting(
+        1.1, "Factor by which a day moves the weight of an agent at most.", minimum=1.001, maximum=2
     )
     embedder: str = _setting(
         "static",
@@ -346,7 +366,9 @@ class Settings:
     )
     gateway_memory_mb: int = _count(256, "Events (MiB, packed) that the gateway has in memory of those tasks.")
     gateway_connections_max: int = _count(100, "Live connections (WebSocket and events) open at a time.")
-    gateway_connections_user_max: int = _count(5, "Live connections of one access token.")
+    gateway_connections_user_max: int = _count(
+        5, "Live connections of one access token; the local one may have half of all."
+    )
     gateway_subscriptions_max: int = _count(100, "Things that one live connection may be subscribed to.")
     gateway_messages_per_s: float = _setting(
         20.0, "Messages a second that a live client may send; five seconds' worth at once.", minimum=0.1

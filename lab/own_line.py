@@ -82,6 +82,7 @@ def own_settings(state: Path, **over: Any) -> Settings:
         "joiners": 0,  # and the joiner
         "scorers": 0,  # which makes what this one learns from
         "monitors": 0,  # what goes wrong here is meant
+        "labs": 0,
         "drain_s": 5.0,
     }
     return Settings(**values | over)

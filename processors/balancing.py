@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from processors.health import Health
+from processors.probing import Probing
 
 _SMOOTHING = 0.2
 """Weight of the newest run in the moving means: about the last ten runs count."""
@@ -31,6 +32,7 @@ class Instance:
     turn: float = 0.0
     """Credit of weighted round robin."""
     health: Health = field(default_factory=Health)
+    probing: Probing = field(default_factory=Probing)
 
     def record(self, succeeded: bool, response_ms: float) -> None:
         """Learns from one finished run."""

@@ -18,6 +18,7 @@ from processors.evaluation import GOOD_ENOUGH, evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
 from processors.primary import HIGH_PRIORITY, Primary, PrimaryOf, first_to_move, may_move
+from processors.probing import Told
 from processors.remembered import Remembered
 from processors.task import Task, marker
 from schemas.codec import decode_as
@@ -81,6 +82,7 @@ class Limits:
     crashes_max: int = 5
     lease_us: int = 10_000_000
     primary_after_us: int = 30_000_000
+    probe_us: int = 30_000_000
     remembered_max: int = 50_000
 
 
@@ -166,21 +168,23 @@ class Dispatcher:
                 late.heard_late_at = now
             return  # it says nothing about now, but that we are behind
         pool = self._pool(event["pool"], event["agent_id"])
-        for instance in pool.hear(event):
-            self._tell(pool, instance, "well", "its host is heard again", now)
-        if pool.failed and pool.alive(now, self.limits.lease_us):
+        self._tell_steps(pool, pool.hear(event), now)
+        if pool.failed and pool.is_alive(now, self.limits.lease_us):
             pool.failed = False
             self._tell(pool, None, "well", "an instance is heard again", now)
         stale: set[tuple[str, str, int]] = set()
+        tasks, lease_until = self.tasks, event["at"] + self.limits.lease_us
+        holder = (event["host_id"], event["incarnation"])
         for report in event["instances"] + event["strays"]:
             for run in report["running"]:
-                task = self.tasks.get(run["task_id"])
-                if task is not None and task.phase in _IN_HAND and task.attempt == run["attempt"]:
-                    task.lease_until = event["at"] + self.limits.lease_us
-                    task.holder = (event["host_id"], event["incarnation"])
+                task = tasks.get(run["task_id"])
+                if task is not None and task.attempt == run["attempt"] and task.phase in _IN_HAND:
+                    task.lease_until = lease_until
+                    task.holder = holder
                 else:
                     stale.add((report["instance_id"], run["task_id"], run["attempt"]))
         self._stop_stale(pool, event["host_id"], stale, now)
+        self._probe(pool, event, now)
         self._ready[pool.name] = None
 
     def command(self, event: TaskCommand, now: int) -> None:
@@ -519,7 +523,7 @@ class Dispatcher:
 
     def _is_silent_here(self, name: str, now: int) -> bool:
         """What is told of a pool may be a second old; of our own we know it."""
-        return name in self.pools and not self.pools[name].alive(now, self.limits.lease_us)
+        return name in self.pools and not self.pools[name].is_alive(now, self.limits.lease_us)
 
     def _move(self, task: Task, primary: Primary, reason: str, now: int) -> None:
         """Hands a waiting task, with all that is known of it, to the partition of its new pool: this one forgets it in
@@ -550,6 +554,18 @@ class Dispatcher:
 
     def _is_here(self, pool: str) -> bool:
         return partition_of(pool.encode(), self.limits.partitions) == self._partition
+
+    def _probe(self, pool: Pool, event: AgentHeartbeat, now: int) -> None:
+        """Asks those that took no work for a while whether they would; the answer comes with a later heartbeat."""
+        asked, told = pool.probe(event, now)
+        for instance in asked:
+            value = messages.probe(instance.instance_id, pool.name, pool.agent_id, pool.answer_ms, now)
+            self._sends.append(Send("tasks.assigned", instance.instance_id, "TaskAssigned", value))
+        self._tell_steps(pool, told, now)
+
+    def _tell_steps(self, pool: Pool, told: Iterable[tuple[Instance, Told]], now: int) -> None:
+        for instance, step in told:
+            self._tell(pool, None if step.of_all else instance, step.what, step.detail, now)
 
     def _tell(
         self,
@@ -590,6 +606,7 @@ class Dispatcher:
                 slots=limits.slots,
                 aging_us=limits.aging_us,
                 weights=limits.tenant_weights,
+                probe_us=limits.probe_us,
             )
         return pool
 
@@ -661,6 +678,8 @@ class Dispatcher:
             pool, succeeded = self.pools[task.pool], event["kind"] == "completed"
             instance = pool.instance(task.instance_id or "")
             instance.record(succeeded, response_ms)
+            if task.phase == "running":
+                self._tell_steps(pool, pool.worked(instance, task.entered_at, now), now)
             if not succeeded and not event["retryable"]:
                 return  # a task that can succeed nowhere says nothing about where it ran
             change = pool.judge(instance, task.skill, succeeded, response_ms, now)

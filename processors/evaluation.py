@@ -6,6 +6,7 @@ A fault takes something off the quality and is told in a sentence the next attem
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from processors.features import read, skill_lexicon, skill_of, skill_points, stem
@@ -84,6 +85,10 @@ def evaluate(
     return Judgement(success, quality, verdict, tuple(reason for _, reason in faults))
 
 
+_words = lru_cache(maxsize=4)(read)
+"""Two checks read the text of a task."""
+
+
 def _ends(text: str) -> str:
     return text if len(text) <= 2 * ENDS_CHARS else f"{text[:ENDS_CHARS]}\n{text[-ENDS_CHARS:]}"
 
@@ -124,7 +129,7 @@ def _leaves_placeholders(answer: _Answer) -> _Fault | None:
 def _lacks_code(answer: _Answer) -> _Fault | None:
     if _CODE.search(answer.output):
         return None
-    skill = skill_of(skill_points(_SKILLS.find(read(answer.task))))
+    skill = skill_of(skill_points(_SKILLS.find(_words(answer.task))))
     if skill != "code_generation":
         return None
     return 0.2, "The task asks for code and the output has none: include the code."
@@ -148,7 +153,7 @@ def _misses_the_subject(answer: _Answer) -> _Fault | None:
 
 def _content(text: str) -> set[str]:
     """Words that carry the subject: longer stems, and pairs of kanji or katakana."""
-    words = read(text)
+    words = _words(text)
     content = {stem for stem in words.stems if len(stem) >= 4 and stem not in _COMMON}
     for run in _RUN.findall(words.unspaced):
         content.update(run[i : i + 2] for i in range(len(run) - 1))

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Mapping
+from zlib import crc32
 
 from processors.balancing import BALANCERS, Instance, load_of
 from processors.health import Change, Peers
+from processors.probing import Probes, Told
 from processors.queueing import FairQueue
 from schemas.events import AgentHeartbeat, IllInstance, PoolStatus
 
@@ -17,7 +19,9 @@ _TURN = 32
 
 
 class Pool:
-    def __init__(self, name: str, agent_id: str, *, slots: int, aging_us: int, weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, name: str, agent_id: str, *, slots: int, aging_us: int, weights: Mapping[str, float], probe_us: int = 0
+    ) -> None:
         self.name = name
         self.agent_id = agent_id
         self.queue = FairQueue(aging_us, weights)
@@ -32,6 +36,7 @@ class Pool:
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
         self._peers = Peers()
+        self._probes = Probes(probe_us, self._peers)
         self._usable = 0
         """Live instances that may get work, a second ago at most."""
         self._ring: deque[Instance] = deque()
@@ -55,29 +60,71 @@ class Pool:
             found = self.instances[instance_id] = Instance(instance_id)
         return found
 
-    def hear(self, event: AgentHeartbeat) -> list[Instance]:
+    def hear(self, event: AgentHeartbeat) -> list[tuple[Instance, Told]]:
         """A host names all of its instances here; one that it names no more is gone, or with another host. Answers
-        those that had been silent.
+        what is to be told of those that had been silent or mute.
         """
-        host_id, named, back = event["host_id"], set(), []
+        host_id, at, draining, life = event["host_id"], event["at"], event["draining"], event["incarnation"]
+        named: set[str] = set()
+        told: list[tuple[Instance, Told]] = []
         if event["instances"]:
             self._silent_before = None
         for report in event["instances"]:
             instance = self.instance(report["instance_id"])
+            if instance.probing.life != life:
+                told += self._begin(instance, host_id, life, at)
             instance.host_id = host_id
-            instance.seen_at = max(instance.seen_at, event["at"])
-            instance.draining = event["draining"]
+            if at > instance.seen_at:
+                instance.seen_at = at
+            instance.draining = draining
             named.add(instance.instance_id)
-            self.offer(instance)
+            if not instance.offered:
+                self.offer(instance)
             if instance.silent:
                 instance.silent = False
-                back.append(instance)
+                told.append((instance, Told("well", "its host is heard again")))
         for gone in self._of_host.get(host_id, set()) - named:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
                 self._peers.forget(self.instances[gone].health)
+                self.instances[gone].probing.asked_at = 0
         self._of_host[host_id] = named
-        return back
+        return told
+
+    def _begin(self, instance: Instance, host_id: str, life: str, at: int) -> list[tuple[Instance, Told]]:
+        """Another host speaks for it from now on, or another life of one. They are not all asked at once."""
+        one = instance.probing
+        restarted = bool(one.life) and instance.host_id == host_id and (one.mute or instance.silent)
+        every_us = self._probes.every_us
+        due_at = at + crc32(instance.instance_id.encode()) % every_us if every_us else 0
+        self._probes.begin(one, instance.health, life, due_at, self._usable, at)
+        return [(instance, Told("restarted", f"{host_id} was started again"))] if restarted else []
+
+    def probe(self, event: AgentHeartbeat, now: int) -> tuple[list[Instance], list[tuple[Instance, Told]]]:
+        """Whom to ask now of those that a host has just named, and what is to be told of those that were asked."""
+        probes, at, asked = self._probes, event["at"], []
+        told: list[tuple[Instance, Told]] = []
+        if not probes.every_us or event["draining"]:
+            return [], []
+        for report in event["instances"]:
+            probed_at, instance = report["probed_at"], self.instances[report["instance_id"]]
+            one = instance.probing
+            if one.asked_at or one.unanswered:
+                heard = probes.hear(one, instance.health, probed_at, at, self._usable, now)
+                told += [(instance, step) for step in heard]
+            if probed_at is not None and probes.ask(one, now):
+                asked.append(instance)
+        return asked, told
+
+    def worked(self, instance: Instance, given_at: int, now: int) -> list[tuple[Instance, Told]]:
+        """It has done what it was given then."""
+        heard = self._probes.worked(instance.probing, instance.health, given_at, now)
+        return [(instance, step) for step in heard]
+
+    @property
+    def answer_ms(self) -> int:
+        """The time that a probe has."""
+        return self._probes.answer_us // 1000
 
     def remember(self, status: PoolStatus, failed: bool, now: int) -> None:
         """What was last told before a restart. Silence counts anew: an instance may have spoken since."""
@@ -88,11 +135,14 @@ class Pool:
     def silent_since(self, now: int, lease_us: int) -> int | None:
         """Since when none of the instances that should be there was heard. None: one is alive, or all have gone in
         order, for their host names them no more or said that it leaves."""
-        if self.alive(now, lease_us):
+        if self.is_alive(now, lease_us):
             return None
         if any(i.seen_at and not i.draining for i in self.instances.values()):
             return max(i.seen_at for i in self.instances.values())
         return self._silent_before
+
+    def is_alive(self, now: int, lease_us: int) -> bool:
+        return any(now - i.seen_at <= lease_us for i in self.instances.values())
 
     def alive(self, now: int, lease_us: int) -> list[Instance]:
         return [i for i in self.instances.values() if now - i.seen_at <= lease_us]
@@ -115,7 +165,8 @@ class Pool:
 
     def _slots_of(self, instance: Instance) -> int:
         """One that does worse than its peers gets nothing; one that is tried, a task at a time."""
-        return {"well": self._slots, "trial": 1, "out": 0}[instance.health.state]
+        state = instance.health.state
+        return self._slots if state == "well" else int(state == "trial")
 
     def judge(self, instance: Instance, kind: str, succeeded: bool, response_ms: float, now: int) -> Change | None:
         """Takes in a run, and says how the instance stands since if that has changed."""
@@ -144,17 +195,16 @@ class Pool:
         free = []
         for _ in range(min(_TURN, len(self._ring))):
             instance = self._ring.popleft()
-            instance.offered = False
             if self._can_take(instance, now, lease_us):
                 free.append(instance)
+            else:
+                instance.offered = False
         others = [i for i in free if i.instance_id != avoid] if avoid else free
         tried = [i for i in others or free if i.health.state == "trial"]  # else one that was slow might never be
         chosen = tried[0] if tried else BALANCERS[balancer](others or free, complexity)
         chosen.running.add(task_id)
-        for instance in reversed(free):
-            if instance is not chosen:
-                instance.offered = True
-                self._ring.appendleft(instance)
+        chosen.offered = False
+        self._ring.extendleft(i for i in reversed(free) if i is not chosen)
         if len(chosen.running) < self._slots_of(chosen):
             self.offer(chosen)
         return chosen
@@ -176,6 +226,8 @@ class Pool:
         return news
 
     def _slots_among(self, alive: list[Instance]) -> int:
+        if not self._peers.ill:
+            return self._slots * sum(not i.draining for i in alive)
         return sum(self._slots_of(i) for i in alive if not i.draining)
 
     def status(self, now: int, lease_us: int, waiting_max: int) -> PoolStatus:
@@ -207,7 +259,7 @@ class Pool:
 
 def _ill(instance: Instance) -> IllInstance:
     health = instance.health
-    reason = health.reason if health.state == "out" else f"is tried: {health.reason}"
+    reason = f"is tried: {health.reason}" if health.state == "trial" else health.reason
     return {"instance_id": instance.instance_id, "since_at": health.since_at, "reason": reason}
 
 

@@ -25,7 +25,12 @@ class Reading:
     skill: str
     skill_reason: str
     features: TaskFeatures
+    merits: Floats
+    """What the rules find, before it is weighed."""
+    weight: Floats
+    """How much each is preferred; 1 is as much as others."""
     scores: Floats
+    """The merits, weighed."""
     room: Flags
     able: Flags
     matching: Flags
@@ -57,7 +62,9 @@ class Ruling:
     place: int | None
     """The agent chosen; None when nobody can take the task."""
     equals: Places
-    """Those that nothing sets apart from it, itself too: they take turns by a hash of the task."""
+    """Those that nothing but their weights sets apart from it, itself too: they take turns by a hash of the task."""
+    shares: Floats
+    """How likely each of the equals is to have the turn."""
     order: Places
     """Whom they considered, best first."""
     confidence: float
@@ -91,11 +98,20 @@ def ranked(reading: Reading, places: Places) -> Places:
     return places[np.lexsort((-reading.scores[places], ~reading.room[places]))]
 
 
-def in_turn(reading: Reading, order: Places) -> tuple[Places, Places]:
-    """Equals take turns by a hash of the task, so that a burst between two reports of load does not pile on the first.
-    The order with the one whose turn it is in front, and the equals."""
+def in_turn(reading: Reading, order: Places) -> tuple[Places, Places, Floats]:
+    """Equals take turns by a hash of the task, so that a burst between two reports of load does not pile on the first;
+    one that weighs more has more turns. The order with the one whose turn it is in front, the equals and their shares.
+    """
     best = order[0]
-    same = (reading.scores[order] == reading.scores[best]) & (reading.room[order] == reading.room[best])
-    equals = order[: int(np.count_nonzero(same))]
-    turn = int(draw(reading.task["task_id"], TURN) * len(equals))
-    return np.concatenate([order[turn : turn + 1], order[:turn], order[turn + 1 :]]), equals
+    same = (reading.merits[order] == reading.merits[best]) & (reading.room[order] == reading.room[best])
+    count = len(order) if same.all() else int(same.argmin())  # up to the first that is preferred for other reasons
+    equals = order[:count]
+    place, shares = turn(reading.weight[equals], draw(reading.task["task_id"], TURN))
+    return np.concatenate([order[place : place + 1], order[:place], order[place + 1 :]]), equals, shares
+
+
+def turn(weights: Floats, drawn: float) -> tuple[int, Floats]:
+    """Whose turn it is, and how likely each is to have it. `drawn` evenly from 0 to below 1."""
+    bounds = np.cumsum(weights)
+    place = int(np.searchsorted(bounds, drawn * bounds[-1], side="right"))
+    return min(place, len(weights) - 1), weights / bounds[-1]

@@ -6,6 +6,7 @@ The order of the queue, the instance and the moment are left to the dispatcher.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -27,9 +28,19 @@ from processors.features import (
 from processors.primary import HIGH_PRIORITY
 from processors.reading import Places, Reading, Ruling, in_turn, mentions_of, ranked
 from processors.skills import Meant, capable
-from processors.standing import Flags, Standing, experience
-from processors.suitability import BANDS, Agent, Score, band, role_fit, values, why, with_room
-from schemas.events import AgentDefinition, Candidate, Decided, PoolStatus, RoutingStep, SkillDefinition, TaskSubmitted
+from processors.standing import Flags, Floats, Standing, experience
+from processors.suitability import BANDS, Agent, Score, band, role_fit, values, weighed, why, with_room
+from processors.weighing.weights import factor
+from schemas.events import (
+    AgentDefinition,
+    AgentWeight,
+    Candidate,
+    Decided,
+    PoolStatus,
+    RoutingStep,
+    SkillDefinition,
+    TaskSubmitted,
+)
 
 ByMeaning = Callable[[str], Meant | None]
 """Tells the skill that a text is like."""
@@ -83,8 +94,10 @@ class Index:
         limits: Limits,
         skills: Mapping[str, SkillDefinition] | None = None,
         meant: ByMeaning = lambda text: None,
+        weights: Mapping[str, AgentWeight] = MappingProxyType({}),
     ) -> None:
-        """`skills`: those that are defined. `meant`: the skill that a text is like, asked where no word says it."""
+        """`skills`: those that are defined. `meant`: the skill that a text is like, asked where no word says it.
+        `weights`: of those whose weight is not 1."""
         self._limits = limits
         self._meant = meant
         defined = skills or {}
@@ -95,6 +108,8 @@ class Index:
         self.places = {agent_id: place for place, agent_id in enumerate(self.ids)}
         self.standing = Standing(self.ids)
         self._agents = [Agent(a["agent_id"], a["role"], _abilities(a, defined), a["fallback"]) for a in alive]
+        self._weights = weights
+        self._weight: Floats = np.array([factor(weights.get(agent_id)) for agent_id in self.ids], np.float64)
         self.fallbacks: Flags = np.array([a.fallback for a in self._agents], np.bool_)
         self._by_skill: dict[str, Flags] = {}
         for place, agent in enumerate(self._agents):
@@ -148,9 +163,11 @@ class Index:
             matching = able | looking | (counts > 0)
         if task["priority"] <= HIGH_PRIORITY:
             matching = self._living(matching)
-        scores = values(able, counts, looking, self._fit[band(task["priority"])], self.standing)
+        merits = values(able, counts, looking, self._fit[band(task["priority"])], self.standing)
+        scores = weighed(merits, self._weight) if self._weights else merits
         room = with_room(self.standing, complexity)
-        return Reading(task, skill, skill_reason, features, scores, room, able, matching, mentions)
+        weight = self._weight
+        return Reading(task, skill, skill_reason, features, merits, weight, scores, room, able, matching, mentions)
 
     def _kind(
         self, task: TaskSubmitted, words: Words, found: list[SkillWord], points: Mapping[str, int]
@@ -185,14 +202,17 @@ class Index:
         return self._fall_back(reading, order)
 
     def _ruling(self, reading: Reading, order: Places) -> Ruling:
-        order, equals = in_turn(reading, order)
+        first = order[0]
+        order, equals, shares = in_turn(reading, order)
         best = int(order[0])
-        value = float(reading.scores[best])
-        lead = value - (float(reading.scores[order[1]]) if len(order) > 1 else 0.0)
+        value, others = float(reading.scores[best]), reading.scores[order[1:]]
+        # Equals lead nobody; how sure they are must not depend on whose turn it is: the propensity does not tell of it.
+        lead = 0.0 if len(equals) > 1 else value - (float(others[0]) if len(others) else 0.0)
+        sure = confidence(float(reading.scores[first]), lead / CLEAR_LEAD)
         next_best = f"; second: {self.ids[order[1]]} ({reading.scores[order[1]]:.2f})" if len(order) > 1 else ""
         told = self.why(reading, best)
         reason = f"{self.ids[best]} ({value:.2f}) for {_spoken(reading.skill)}: {told}{next_best}."
-        return Ruling(best, equals, order, confidence(value, lead / CLEAR_LEAD), reason)
+        return Ruling(best, equals, shares, order, sure, reason)
 
     def _fall_back(self, reading: Reading, matches: Places) -> Ruling:
         """Nobody who matches has room: a fallback agent that has, else the best match and its queue. Work of high
@@ -210,8 +230,9 @@ class Index:
         if len(matches) and not (len(fallbacks) and takes[fallbacks[0]]):
             return self._ruling(reading, matches)
         if not len(fallbacks):
-            return Ruling(None, fallbacks, fallbacks, 1.0, self._nobody(reading.skill))
-        fallbacks, equals = in_turn(reading, fallbacks)
+            return Ruling(None, fallbacks, np.zeros(0), fallbacks, 1.0, self._nobody(reading.skill))
+        sure = round(float(reading.scores[fallbacks[0]]) / 2, 3)
+        fallbacks, equals, shares = in_turn(reading, fallbacks)
         best = int(fallbacks[0])
         cause = f"no agent matches {_spoken(reading.skill)}"
         if len(matches):
@@ -219,7 +240,7 @@ class Index:
             cause = f"no instance of {best_match} is alive" if gone else f"{best_match} has no room"
         reason = f"{self.ids[best]} takes what nobody else can: {cause}."
         order = np.concatenate([fallbacks, matches])
-        return Ruling(best, equals, order, round(float(reading.scores[best]) / 2, 3), reason)
+        return Ruling(best, equals, shares, order, sure, reason)
 
     def ruled(self, reading: Reading, ruling: Ruling) -> Choice:
         """The choice that the rules made."""
@@ -235,7 +256,7 @@ class Index:
             confidence=ruling.confidence,
             reason=ruling.reason,
             candidates=[self.candidate(reading, int(place)) for place in ruling.order[:CANDIDATES_MAX]],
-            propensity=1 / len(ruling.equals),
+            propensity=float(ruling.shares[ruling.equals == ruling.place][0]),
         )
         return replace(choice, decided=known(choice, self.standing.of(ruling.place)))
 
@@ -247,6 +268,7 @@ class Index:
             bool(reading.able[place]),
             reading.words(place, perspective=False),
             reading.words(place, perspective=True),
+            self._weights.get(self.ids[place]),
         )
         return why(score, reading.skill, reading.task["priority"], self.standing.of(place))
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from processors.primary import HIGH_PRIORITY
 from processors.standing import Flags, Floats, Standing
-from schemas.events import AgentRole, PoolStatus
+from processors.weighing.weights import told
+from schemas.events import AgentRole, AgentWeight, PoolStatus
 
 # What a score is made of; the parts add up to 1.
 CAPABILITY, KEYWORDS, PERSPECTIVE, EXPERIENCE, ROLE = 0.40, 0.25, 0.10, 0.15, 0.10
@@ -46,6 +47,8 @@ class Score:
     able: bool
     keywords: list[str]
     perspectives: list[str]
+    weight: AgentWeight | None
+    """Where it is not 1."""
 
 
 def band(priority: int) -> str:
@@ -57,7 +60,7 @@ def role_fit(role: AgentRole, of_band: str) -> float:
 
 
 def values(able: Flags, keywords: Floats, perspectives: Flags, fit: Floats, standing: Standing) -> Floats:
-    """The scores of all agents; each argument has one entry an agent, `keywords` counts them."""
+    """The scores of all agents, not weighed yet; each argument has one entry an agent, `keywords` counts them."""
     found = (
         CAPABILITY * able
         + KEYWORDS / KEYWORDS_FULL * np.minimum(KEYWORDS_FULL, keywords)
@@ -67,6 +70,10 @@ def values(able: Flags, keywords: Floats, perspectives: Flags, fit: Floats, stan
         - LOAD_PENALTY / 100 * standing.load
     )
     return np.asarray(np.round(np.clip(found, 0.0, 1.0), 2), np.float64)
+
+
+def weighed(merits: Floats, weight: Floats) -> Floats:
+    return np.asarray(np.round(np.minimum(merits * weight, 1.0), 4), np.float64)
 
 
 def with_room(standing: Standing, complexity: float) -> Flags:
@@ -88,4 +95,6 @@ def why(score: Score, skill: str, priority: int, status: PoolStatus | None) -> s
         parts.append(f"role {score.agent.role} {suits} priority {priority}")
     if status:
         parts.append(f"load {status['load_score']:.0f}" + ("" if score.has_room else ", no room"))
+    if score.weight:
+        parts.append(told(score.weight))
     return ", ".join(parts) or "takes what nobody else does"

@@ -32,14 +32,17 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed", "ping", "restarted", "verified"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
+LabCommandKind = Literal["unknown", "start", "stop"]
+LabFaultKind = Literal["unknown", "kill", "delay", "failover"]
+LabRunState = Literal["unknown", "waiting", "running", "ended", "stopped", "failed"]
 NoteKind = Literal["unknown", "practice", "decision"]
 ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 MissedRuns = Literal["unknown", "last", "all", "skip"]
 OverlappingRuns = Literal["unknown", "allow", "skip"]
-AssignmentKind = Literal["unknown", "run", "cancel"]
+AssignmentKind = Literal["unknown", "run", "cancel", "probe"]
 CommandKind = Literal["unknown", "cancel"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
 ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
@@ -96,6 +99,7 @@ class InstanceReport(TypedDict):
 
     instance_id: str
     running: list[RunningAttempt]
+    probed_at: int | None
 
 
 class AgentHeartbeat(TypedDict):
@@ -113,6 +117,29 @@ class AgentHeartbeat(TypedDict):
     zone: str
     strays: list[InstanceReport]
     cpu_used: float | None
+
+
+class AgentWeight(TypedDict):
+    """How much an agent is preferred among those who can do a task, and what a day made of it. The newest record of an
+    agent counts."""
+
+    event_id: str
+    agent_id: str
+    day: str
+    at: int
+    weight: float
+    before: float
+    target: float
+    applied: bool
+    by: str
+    reason: str
+    runs: int
+    completed: int
+    good: int
+    neutral: int
+    bad: int
+    praise: float
+    blame: float
 
 
 class AlertTask(TypedDict):
@@ -388,8 +415,8 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance or to all of an agent: it fell silent, was left out, is tried, works
-    again."""
+    """Something that happened to an instance or to all of an agent: it gave no answer, fell silent, was left out, is
+    tried, works again."""
 
     event_id: str
     subject: str
@@ -423,6 +450,170 @@ class ItemFinished(TypedDict):
     parent_id: str
     at: int
     item: ItemOutcome
+
+
+class LabAsked(TypedDict):
+    """What is to be run."""
+
+    scenario: str
+    text: str | None
+    agents: int
+    seed: int
+    minutes: float | None
+    balancer: str | None
+    scaling: bool
+
+
+class LabCommand(TypedDict):
+    """Somebody starts or stops a run of the lab. A lab process, which alone writes lab.runs, follows."""
+
+    event_id: str
+    run_id: str
+    kind: LabCommandKind
+    asked: LabAsked | None
+    at: int
+    by: str
+
+
+class LabPhase(TypedDict):
+    """A part of the load."""
+
+    minutes: float
+    per_minute: float
+
+
+class LabFault(TypedDict):
+    """Something that is broken."""
+
+    kind: LabFaultKind
+    first_minutes: float
+    every_minutes: float | None
+    away_s: float
+    percent: float
+    delay_ms: float
+
+
+class LabPlan(TypedDict):
+    """What comes and what is broken meanwhile, before anything runs."""
+
+    about: str
+    minutes: float
+    load: list[LabPhase]
+    failures: float
+    faults: list[LabFault]
+    targets: list[str]
+
+
+class LabSeries(TypedDict):
+    """How it went, a value for each step of simulated time: the newest of the step, of `completed` the sum."""
+
+    step_minutes: int
+    instances: list[int]
+    waiting: list[int]
+    running: list[int]
+    completed: list[int]
+
+
+class LabWaits(TypedDict):
+    """How long something took: quantiles and the longest; null: it never happened."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    max: float | None
+
+
+class LabSizes(TypedDict):
+    """Instances; null: no minute has passed."""
+
+    first: int | None
+    least: int | None
+    most: int | None
+    last: int | None
+
+
+class LabScaling(TypedDict):
+    """A change of size by the autoscaler."""
+
+    minute: float
+    agent_id: str
+    before: int
+    after: int
+    reason: str
+
+
+class LabTarget(TypedDict):
+    """A target of the scenario."""
+
+    target: str
+    value: float | None
+    holds: bool
+
+
+class LabReport(TypedDict):
+    """What a run found; the same for the same arguments."""
+
+    handed_in: int
+    accepted: int
+    outcomes: dict[str, int]
+    lost: int
+    doubled: int
+    left: int
+    attempts_again: int
+    throughput_per_minute: float
+    errors: float | None
+    refused: float | None
+    wait_s: LabWaits
+    wait_s_by_priority: dict[str, LabWaits]
+    utilisation: float | None
+    spread_by_agent: dict[str, float]
+    kills: int
+    recovery_s: LabWaits
+    instances: LabSizes
+    scalings: list[LabScaling]
+    scalings_count: int
+    tokens: int
+    cost_usd_micros: int
+    targets: list[LabTarget]
+
+
+class LabRun(TypedDict):
+    """A run of the lab, as it stands. The newest record of a run counts."""
+
+    run_id: str
+    asked: LabAsked
+    plan: LabPlan | None
+    asked_at: int
+    asked_by: str
+    state: LabRunState
+    starts: int
+    started_at: int | None
+    over_at: int | None
+    reason: str
+    simulated_minutes: float
+    handed_in: int
+    series: LabSeries | None
+    report: LabReport | None
+
+
+class LabScenario(TypedDict):
+    """A scenario that the lab can run. The newest record of a name counts."""
+
+    scenario: str
+    text: str
+    plan: LabPlan
+    removed: bool
+    updated_at: int
+
+
+class LoadDay(TypedDict):
+    """How busy an agent was on one day, kept for longer than what ended then: so weekdays can be learned."""
+
+    event_id: str
+    agent_id: str
+    day_at: int
+    step_s: int
+    peaks: list[float]
 
 
 class LoadJudgement(TypedDict):
@@ -743,7 +934,7 @@ class StreamPosition(TypedDict):
 
 
 class TaskAssigned(TypedDict):
-    """The dispatcher hands an attempt to an instance, or takes it back."""
+    """The dispatcher hands an attempt to an instance, takes it back, or asks an instance whether it takes work."""
 
     event_id: str
     task_id: str

@@ -40,6 +40,8 @@ LATE_ERROR_MAX = 0.1
 """As ECE_MAX, of so few."""
 BIN_MIN = 25
 """Decisions of a bin: of fewer, what chance makes cannot be told from the few there are."""
+NOTHING = 1e-6
+"""Of a difference: below it the two say the same of every decision."""
 STAKE_MAX = 20.0
 """What one decision may stand for in an off-policy value: a propensity below 5 % counts as 5 %. With more a handful of
 tries would decide; with this the value leans on the model's own predictions where it was tried seldom, which is why
@@ -106,7 +108,13 @@ class Difference:
     certainty: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        """With as many digits as it takes to see that it is not nothing."""
+        reach = max(abs(self.mean), abs(self.low), abs(self.high))
+        if reach < NOTHING:
+            return "no difference"
+        places = max(3, 1 - math.floor(math.log10(reach))) if math.isfinite(reach) else 3
+        mean, low, high = (f"{part:+.{places}f}" for part in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
 
 
 def judge(held: Held, candidate: Scores, used: Scores | None, certainty_min: float) -> Finding:
@@ -157,7 +165,7 @@ def _knows(found: Finding, rate: Floats, chosen: Floats, label: Floats) -> None:
     found.expect(
         gain.low > 0,
         f"It predicts success better than the agents' success rates do, by {gain} log loss.",
-        f"It does not predict success better than the agents' success rates alone do ({gain} log loss).",
+        f"It does not predict success better than the agents' success rates alone do (log loss: {gain}).",
     )
 
 
@@ -211,8 +219,8 @@ def _succeeds(found: Finding, used: Floats, chosen: Floats, label: Floats) -> No
     found.metrics |= {"over_champion": gain.mean, "over_champion_low": gain.low, "over_champion_high": gain.high}
     found.expect(
         gain.mean >= 0,
-        f"It predicts as well as the model in use, or better ({gain} log loss).",
-        f"The model in use predicts better ({gain} log loss).",
+        f"It predicts as well as the model in use, or better (log loss: {gain}).",
+        f"The model in use predicts better (log loss: {gain}).",
     )
 
 

@@ -1,11 +1,13 @@
 """What the past lets expect of each agent's load: one memory of what ended, one thread that forecasts from it.
 
-The autoscaler takes sizes from it, predictions take the busiest minute of the next hour. The past is read anew from
-the topic of outcomes at each start, and forecasts are made when a step of it is over.
+The autoscaler takes sizes from it, predictions take the busiest minute of the next hour. The past is read anew at each
+start, a week of it from the topic of outcomes and weeks from the days that were told, and forecasts are made when a
+step of it is over.
 """
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeVar, cast
 
@@ -14,15 +16,18 @@ import structlog
 from infra import kafka
 from infra.settings import Settings
 from processors.predicting.outlook import Outlook, outlook
-from processors.scaling.history import BACK_S, STEP_S, History, expected
+from processors.scaling.history import BACK_S, DAY_S, SETTLED_S, STEP_S, WEEKS_S, History, expected
 from processors.scaling.sizing import TARGET, Expected
 from schemas.codec import BadMessage, decode_as
-from schemas.events import AgentDefinition, TaskOutcome
+from schemas.events import AgentDefinition, LoadDay, TaskOutcome
 from streams.beside import Beside
 
 OUTCOMES = "tasks.outcomes"
+DAYS = "load.days"
 AGENTS_MAX = 100
-"""Of whom the next hour is predicted, those that were busiest: a sixth of a second each, every ten minutes."""
+"""Of whom the next hour is predicted, those that were busiest: a third of a second each, every ten minutes."""
+DAYS_MAX = 500
+"""Of whom a day is told, of each day the busiest: who is among those that are predicted has no day missing."""
 _SETTLE_S = 30
 """After a step is over, for what ended in it to be heard of."""
 _AGAIN_S = 30
@@ -53,6 +58,8 @@ class Foresight:
         self._thoughts: Beside[History | Ahead] = Beside("forecasts")
         self._agents: set[str] = set()
         self._due: int | None = None
+        self._days_due: int | None = None
+        """When a day is over; null until the past is known."""
 
     def agent(self, event: AgentDefinition) -> None:
         self._agents.add(event["agent_id"])
@@ -69,14 +76,26 @@ class Foresight:
         for thought in self._thoughts.taken():
             if isinstance(thought, History):
                 self._history.add(thought)
-                self._due = now
+                self._due = self._days_due = now
             else:
                 found = thought
         if now >= self._due:
             self._due = _after_step(now)
             self._history.forget(now // 1_000_000)
-            loads, peaks = self._history.loads(self._agents), self._history.peaks(self._agents)
+            first = self._history.busiest(self._agents, AGENTS_MAX)
+            loads, peaks = self._history.loads(self._agents), self._history.peaks(first)
             self._thoughts.put(partial(_ahead, loads, peaks, now // 1_000_000, self._least))
+        return found
+
+    def days_over(self, now: int) -> list[LoadDay]:
+        """Days that are to be told, for they will be known longer than what ended in them."""
+        if self._days_due is None or now < self._days_due:
+            return []
+        day_us, settled_us = DAY_S * 1_000_000, SETTLED_S * 1_000_000
+        self._days_due = now + day_us - (now - settled_us) % day_us
+        found = self._history.days_over(now // 1_000_000, DAYS_MAX)
+        for day in found:
+            self._history.day(day)
         return found
 
     def _past(self) -> History:
@@ -99,6 +118,10 @@ class Foresight:
                     past.outcome(cast(TaskOutcome, decode_as("TaskOutcome", value)))
                 except BadMessage:
                     continue  # whoever reads the topic for itself has counted it
+        for message in kafka.read_all(self._settings, DAYS, since_us=(self._started_s - WEEKS_S) * 1_000_000):
+            if (value := message.value()) is not None:
+                with suppress(BadMessage):
+                    past.day(cast(LoadDay, decode_as("LoadDay", value)))
         return past
 
 
@@ -109,9 +132,8 @@ def _after_step(now: int) -> int:
 def _ahead(loads: ByStep, peaks: ByStep, now_s: int, least: float) -> Ahead:
     """Slots of the agents that were ever busier than with `least` of them: for others they would change nothing."""
     busy = {name: steps for name, steps in loads.items() if max(steps.values(), default=0.0) > least}
-    first = sorted(peaks, key=lambda name: (-max(peaks[name].values(), default=0.0), name))[:AGENTS_MAX]
     slots = {name: expected(steps, now_s) for name, steps in busy.items()}
-    outlooks = {name: outlook(peaks[name], now_s) for name in first}
+    outlooks = {name: outlook(steps, now_s) for name, steps in peaks.items()}
     return Ahead(_known(slots), _known(outlooks))
 
 

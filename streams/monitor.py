@@ -25,10 +25,11 @@ from schemas.codec import BadMessage, decode, encode
 from schemas.events import Alert, AlertRule
 from schemas.topics import TOPICS
 from streams.acting import Acting, Wish
-from streams.foresight import Foresight
+from streams.foresight import DAYS, Foresight
 from streams.predicting import PREDICTIONS, Predicting
 from streams.scaling import DECISIONS, Scaling
 from streams.scheduler import Scheduler
+from streams.weighing import Weighing
 
 COMMANDS = "alert.commands"
 WHOLE = (registry.RULES, registry.POOLS, registry.AGENTS, registry.DESIRED, COMMANDS)
@@ -194,6 +195,8 @@ class Monitor:
         if (ahead := self._foresight.look(now)) is not None:
             self._scaling.expects(ahead.slots)
             self._predicting.expects(ahead.outlooks, now)
+        for day in self._foresight.days_over(now):
+            self._send(DAYS, day["agent_id"], "LoadDay", day)
         for decision in self._scaling.look(now):
             self._send(DECISIONS, decision["agent_id"], "ScalingDecision", decision)
         for name, event in self._predicting.look(now):
@@ -241,4 +244,5 @@ def _now_us() -> int:
 def main(settings: Settings, index: int) -> None:
     metrics.serve(settings, metrics.port_offset("monitor", index))
     Scheduler(settings).start()
+    Weighing(settings).start()
     Monitor(settings).run()

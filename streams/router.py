@@ -9,7 +9,7 @@ import structlog
 from infra import embedding, metrics
 from infra.overloaded import Overloaded
 from infra.per_task import PerTask
-from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, Registry
+from infra.registry import AGENTS, EXPERIMENTS, MODELS, POOLS, SKILLS, WEIGHTS, Registry
 from infra.settings import ROUTING_LEARNED, Settings
 from processors.admission import Limits, bad_ids, oversize
 from processors.experiments.assignment import Assignment
@@ -19,6 +19,7 @@ from processors.pricing import with_own
 from processors.remembered import Remembered
 from processors.routing import Choice, Index
 from processors.skills import models_of
+from processors.weighing.weights import counted
 from schemas.codec import BadMessage, decode_as, encode
 from schemas.events import Experiment, Exposure, Override, RoutingDecision, TaskSubmitted
 from streams.app import Line
@@ -49,8 +50,8 @@ class Enrolled(NamedTuple):
 
 
 class Routing:
-    """The router over the newest registries and the newest model that is ready. The index is built anew when an agent
-    or a skill changes, the assignment to experiments when one of these does."""
+    """The router over the newest registries and the newest model that is ready. The index is built anew when an agent,
+    a skill or a weight changes, the assignment to experiments when one of these does."""
 
     def __init__(
         self,
@@ -86,12 +87,13 @@ class Routing:
             return
         skills = self._registry.skills
         if version != self._version or self._ready is None or ready.meant is not self._ready.meant:
-            self._index = Index(self._registry.agents, self._limits, skills, ready.meant or _means_nothing)
-            log.info("registry", agents=len(self._registry.agents), skills=len(skills))
+            agents, weights = self._registry.agents, counted(self._registry.weights, self._settings.weights)
+            self._index = Index(agents, self._limits, skills, ready.meant or _means_nothing, weights)
+            log.info("registry", agents=len(agents), skills=len(skills), weights=len(weights))
         self._version, self._ready = version, ready
-        agents, settings = self._index.definitions, self._settings
-        scorer = ready.scorer.beside(agents) if ready.scorer else None
-        costs = Costs(agents, self._prices, settings.model_default, bool(settings.anthropic_api_key))
+        definitions, settings = self._index.definitions, self._settings
+        scorer = ready.scorer.beside(definitions) if ready.scorer else None
+        costs = Costs(definitions, self._prices, settings.model_default, bool(settings.anthropic_api_key))
         self._hybrid = Hybrid(self._index, scorer, skills, costs, self._prices, ready.no_scorer, self._paused)
 
     def enrol(self, task: TaskSubmitted) -> "Enrolled":
@@ -212,7 +214,7 @@ def _means_nothing(text: str) -> None:
 
 
 def main(settings: Settings, index: int) -> None:
-    registry = Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS))
+    registry = Registry(settings, (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, WEIGHTS))
     registry.wait_ready()
     promoted = Promoted(registry, lambda: embedding.load(settings.embedder))
     promoted.start()

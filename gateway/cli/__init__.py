@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sql": ("gateway.cli.sql", "Ask the warehouse in SQL."),
     "ask": ("gateway.cli.ask", "Ask the warehouse one of the prepared questions."),
     "fleet": ("gateway.cli.fleet", "Show and change agents' instances, hosts and zones; forecast the load."),
+    "lab": ("gateway.cli.lab", "Run scenarios in virtual time: start, watch, stop, report."),
     "report": ("gateway.cli.report", "Report on a day of the line: targets, figures, what to do."),
     "sink": ("gateway.cli.sink", "See whether the warehouse holds what the topics hold."),
     "rebuild": ("gateway.cli.sink", "Make a table of the warehouse anew from its topics."),

@@ -1,5 +1,7 @@
 """`headway agents`: who works, what each agent is, and what of it is on the registry."""
 
+import getpass
+import uuid
 from typing import Any
 
 import click
@@ -8,13 +10,17 @@ from gateway import defining
 from gateway.alive import lease_us
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, say, table
+from gateway.errors import BadInput
 from gateway.fleet import AgentRow, agent_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many, moment
+from infra import weights
 from infra.definitions import AGENT, SKILL
 from infra.fleet import desired
+from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
+from processors.weighing.weights import LEAST, MOST, set_by
 
 
 @click.group(invoke_without_command=True)
@@ -48,7 +54,19 @@ def _list(as_json: bool) -> None:
             print_json(row._asdict())
         return
     table(
-        ["agent", "role", "instances", "running", "waiting", "mean run", "errors", "load", "hosts", "capabilities"],
+        [
+            "agent",
+            "role",
+            "instances",
+            "running",
+            "waiting",
+            "mean run",
+            "errors",
+            "load",
+            "weight",
+            "hosts",
+            "capabilities",
+        ],
         (
             [
                 row.agent_id,
@@ -59,13 +77,14 @@ def _list(as_json: bool) -> None:
                 duration(row.mean_response_ms * 1000),
                 f"{row.error_rate:.1%}",
                 f"{row.load_score:.0f}",
+                _weight(row),
                 ", ".join(row.hosts) or None,
                 ", ".join(row.capabilities),
             ]
             for row in rows
         ),
-        right=["instances", "running", "waiting", "mean run", "errors", "load"],
-        giving=["hosts", "capabilities", "role", "errors", "mean run", "load"],
+        right=["instances", "running", "waiting", "mean run", "errors", "load", "weight"],
+        giving=["hosts", "capabilities", "role", "errors", "mean run", "weight", "load"],
     )
     remark("Load: 0 is idle; at 100 an agent gets no further task while another can take it.")
     defined.tell_problems(settings)
@@ -95,6 +114,7 @@ def show(name: str, as_json: bool) -> None:
         "instances": f"{row.instances_live} of {row.instances} alive{hosts}",
         "tasks": f"{row.running} running, {row.waiting} waiting",
         "attempts": f"{row.completed:,} completed, {row.failed:,} failed",
+        "weight": f"{_weight(row)}. {row.weight['reason']}" if row.weight else _weight(row),
     }
     table(["", ""], ([key, value or None] for key, value in facts.items()), fold=True)
     if definition["prompt"]:
@@ -125,6 +145,30 @@ def remove(name: str) -> None:
 
 
 @agents.command()
+@click.argument("name")
+@click.argument("value", type=float)
+def weight(name: str, value: float) -> None:
+    """Set how much an agent is preferred among those who can do a task: 1 is as much as others, from 0.5 to 2.
+
+    It counts within seconds. The days to come go on from there, by what people say and what ends.
+
+    Example: headway agents weight code-reviewer 1.0
+    """
+    if not LEAST <= value <= MOST:
+        raise BadInput(f"A weight is from {LEAST:g} to {MOST:g}; 1 is as preferred as others.")
+    settings = load_settings()
+    reach(settings)
+    agent_id = defined.one_of(AGENT, settings, name)["agent_id"]
+    by, event_id = getpass.getuser(), str(uuid.uuid4())
+    (made,) = weights.change(
+        settings, lambda known: [set_by(agent_id, known.get(agent_id), value, by, event_id=event_id, now=now_us())]
+    )
+    say(f"{agent_id} weighs {made['weight']:.2f}, {made['before']:.2f} before.")
+    if settings.weights != "on":
+        remark("It is not counted with before weights = on in headway.toml.")
+
+
+@agents.command()
 @click.argument("words")
 @json_option
 def find(words: str, as_json: bool) -> None:
@@ -139,7 +183,7 @@ def find(words: str, as_json: bool) -> None:
     pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
     known: Any = defined.known(AGENT, settings)
     skills: Any = defined.known(SKILL, settings)
-    choice, fits, _ = Finder(settings).find(words, known, pools, skills)
+    choice, fits, _ = Finder(settings).find(words, known, pools, skills, newest(settings, WEIGHTS))
     if as_json:
         for one in fits:
             print_json(one._asdict())
@@ -200,4 +244,10 @@ def _rows(settings: Settings) -> list[AgentRow]:
         model_default=settings.model_default,
         desired=desired(settings),
         zones=settings.zone_names,
+        weights=newest(settings, WEIGHTS),
     )
+
+
+def _weight(row: AgentRow) -> str:
+    known = row.weight
+    return f"{known['weight']:.2f}" + ("" if known["applied"] else " (dry run)") if known else "1.00"

@@ -105,6 +105,7 @@ def _decided(settings: Settings, task: TaskSubmitted) -> Answer:
         skills=newest("skills.registry"),
         models=newest("models"),
         experiments=newest("experiments"),
+        weights=newest("agents.weights"),
     )
     told = deciding.as_fields(deciding.decide(settings, known, task, embedding.load(settings.embedder)))
     skill = task["skill"]

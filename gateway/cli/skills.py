@@ -10,6 +10,7 @@ from gateway.history import newest_by_key, reach
 from gateway.skills import SkillRow, skill_rows
 from gateway.units import moment
 from infra.definitions import AGENT, SKILL
+from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
 
 
@@ -105,7 +106,8 @@ def find(words: str, as_json: bool) -> None:
     reach(settings)
     pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
     agents: Any = defined.known(AGENT, settings)
-    choice, _, fits = Finder(settings).find(words, agents, pools, defined.known(SKILL, settings))
+    known: Any = defined.known(SKILL, settings)
+    choice, _, fits = Finder(settings).find(words, agents, pools, known, newest(settings, WEIGHTS))
     if as_json:
         for one in fits:
             print_json(one._asdict())

@@ -14,12 +14,12 @@ from gateway.cli.output import console, json_option, print_json, table
 from gateway.cli.screen.asking import AWAY, Asking, asking
 from gateway.cli.screen.grid import Size
 from gateway.cli.screen.link import Link, Now
-from gateway.cli.screen.load import COST_S, SORTS, Fleet, Load, Look, draw, loads, ordered
+from gateway.cli.screen.load import COST_S, SORTS, Fleet, Load, Look, cost_said, draw, loads, ordered
 from gateway.cli.screen.terminal import show
 from gateway.cli.screen.words import percent
 from gateway.cli.watch import asked_of, gateway_option
 from gateway.sending import now_us
-from gateway.units import duration, money
+from gateway.units import duration
 from infra.settings import Settings, load_settings
 
 REFRESH_S = 1.0
@@ -85,7 +85,7 @@ def _print_once(rows: Sequence[Load], as_json: bool) -> None:
                 percent(row.error_rate),
                 row.completed,
                 row.failed,
-                ("" if row.cost_is_whole else "≥") + money(row.cost_usd_micros),
+                cost_said(row.cost_usd_micros, is_whole=row.cost_is_whole),
             ]
             for row in rows
         ),

@@ -1,17 +1,21 @@
 """Follow what happens on the line from a Python program: `async for message in follow(url, session_id="s-1")`.
 
-It reconnects by itself and goes on where it was: no message is missed and none comes twice. `gateway.client.sync` has
+It reconnects by itself and goes on where it was: no message is missed and none comes twice. Where there are too many
+connections it logs a warning each time, and raises LiveError when it never was let in. `gateway.client.sync` has
 the same for programs without asyncio. `docs/live.md` tells what the messages mean.
 """
 
 import asyncio
 import json
+import logging
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import aiohttp
+
+log = logging.getLogger(__name__)
 
 PATH = "/ws"
 AGAIN_S, AGAIN_S_MAX = 0.2, 10.0
@@ -20,8 +24,14 @@ AGAIN_S, AGAIN_S_MAX = 0.2, 10.0
 SILENCE_S = 20.0
 """Without a message for so long the server is asked whether it is there."""
 
-HOPELESS = (4400, 4401, 4403, 4409)
+HOPELESS = (4400, 4401, 4403, 4409, 4422)
 """Close codes that would be the same the next time."""
+
+FULL = (4503, 4504)
+"""Close codes of a gateway, or a token, that has as many connections as it may."""
+
+FULL_TRIES = 5
+"""So often, in about ten seconds, one who was never let in tries; who was in before goes on trying, and says so."""
 
 HOPELESS_STATUS = (400, 401, 403, 404)
 
@@ -41,6 +51,10 @@ class LiveError(Exception):
     """The server does not let us follow; the text says why."""
 
 
+class _Full(Exception):
+    """There are too many connections; the text says of whom."""
+
+
 async def follow(
     url: str,
     *,
@@ -56,15 +70,20 @@ async def follow(
     """
     wanted = [*to, *({name: value} for name, value in names.items())]
     headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
-    tries = 0
+    tries, refused, was_in = 0, 0, False
     async with aiohttp.ClientSession(headers=headers) as http:
         while True:
             try:
                 async with aclosing(_connected(http, url.rstrip("/") + PATH, wanted, token)) as messages:
                     async for message in messages:
-                        tries = 0
+                        tries, was_in = 0, True
                         token = message.token or token
                         yield message
+            except _Full as full:
+                log.warning("%s: %s", url, full)
+                refused += 1
+                if not was_in and refused == FULL_TRIES:
+                    raise LiveError(str(full)) from None
             except aiohttp.WSServerHandshakeError as error:
                 if error.status in HOPELESS_STATUS:
                     raise LiveError(f"{url} answers {error.status}: {error.message}") from None
@@ -89,6 +108,8 @@ async def _connected(
                 raise LiveError(message.data["reason"])
             if message.event == "closing" and message.data["code"] in HOPELESS:
                 raise LiveError(message.data["reason"])
+            if message.event == "closing" and message.data["code"] in FULL:
+                raise _Full(message.data["reason"])
             if message.event not in ("welcome", "subscribed", "closing"):
                 yield message
         if socket.close_code in HOPELESS:

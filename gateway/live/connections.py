@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 from gateway.live.hub import Hub
 from gateway.live.joining import Joining
 from gateway.live.limits import TOO_BIG, TOO_SLOW, Close, Limits
-from gateway.live.outbox import Outbox
+from gateway.live.outbox import Kind, Outbox
 from gateway.live.parcel import Parcel, parcel
 from gateway.live.protocol import Action, Aside, Conversation, Ping, Present, Say, Subscribe, Unsubscribe
 from infra import metrics
@@ -45,6 +45,8 @@ class Principal(Hashable, Protocol):
     def tenant(self) -> str | None: ...
     @property
     def expires_at(self) -> int | None: ...
+    @property
+    def is_local(self) -> bool: ...
 
 
 class House(Protocol):
@@ -102,14 +104,20 @@ class Connection:
         return self.transport.get_write_buffer_size() < UNSENT_BYTES
 
     def send(self, parcel: Parcel) -> None:
-        outbox = self._written_or_behind(parcel)
-        if outbox is not None and not outbox.put(parcel):
+        if not self._put(parcel, Kind.HAPPENED):
             self._fall_back()
 
     def answer(self, parcel: Parcel) -> None:
+        if not self._put(parcel, Kind.ANSWER):
+            self.close(TOO_SLOW)
+
+    def show(self, parcel: Parcel) -> None:
+        self._put(parcel, Kind.SHOWN)
+
+    def _put(self, parcel: Parcel, kind: Kind) -> bool:
+        """Whether it is on its way, or there was room for it to wait."""
         outbox = self._written_or_behind(parcel)
-        if outbox is not None:
-            outbox.put_asked(parcel)
+        return outbox is None or outbox.put(parcel, kind)
 
     def _written_or_behind(self, parcel: Parcel) -> Outbox | None:
         """Null when it is on its way, or nobody is there any more; else where it has to wait."""

@@ -147,10 +147,10 @@ class Hub:
         """With a token after what was told, else with a snapshot."""
         joining = client.joining
         if token is None:
-            joining.fresh.append(keys)
+            joining.ask(keys)
         else:
             lasting = tuple(key for key in keys if key[0] not in FLAGS)
-            joining.fresh.extend([rest] if (rest := tuple(key for key in keys if key[0] in FLAGS)) else [])
+            joining.ask(tuple(key for key in keys if key[0] in FLAGS))
             try:
                 joining.resume = Resume(lasting, self.layout.places(token), Wanted(lasting))
             except BadToken as error:
@@ -283,7 +283,7 @@ class Hub:
             if not resume.is_slow:
                 client.came_back(whole=True)
             data: dict[str, Any] = {"to": [selector_of(key) for key in resume.keys]}
-            client.answer(parcel("resumed", data, at_us=self._now_us(), token=self.token))
+            client.show(parcel("resumed", data, at_us=self._now_us(), token=self.token))
         return given + 1
 
     def _tell_again(self, client: Client, resume: Resume, told: Told) -> None:
@@ -294,7 +294,7 @@ class Hub:
             return
         if resume.is_slow and told.conflates and not self.tasks.is_newest_progress(told):
             return
-        client.answer(_parcel_of(told, self.layout.token(resume.places)))
+        client.show(_parcel_of(told, self.layout.token(resume.places)))
 
     def _was_told(self, told: Told, places: Places) -> bool:
         """Whether this repeats, in the topics, what lies before these places. A replay does not look there."""
@@ -313,7 +313,7 @@ class Hub:
                 data |= {"board": self.board.newest, "history": self.board.history()}
             token = self.token if is_last else None
             session_id = {"session_id": key[2]} if key[0] == "session" else {}
-            client.answer(parcel("snapshot", data, at_us=self._now_us(), token=token, **session_id))
+            client.show(parcel("snapshot", data, at_us=self._now_us(), token=token, **session_id))
 
     def _enter(self, client: Client, keys: Iterable[Key]) -> None:
         for key in keys:

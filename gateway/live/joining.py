@@ -26,7 +26,10 @@ class Client(Protocol):
         """Something that happened."""
 
     def answer(self, parcel: Parcel) -> None:
-        """Something it asked for."""
+        """A word on what it asked for."""
+
+    def show(self, parcel: Parcel) -> None:
+        """How things are, or something it missed: only to one that had room a moment ago."""
 
     def came_back(self, *, whole: bool) -> None:
         """It came with a token, and was told all that it had missed, or that it cannot be told that."""
@@ -62,7 +65,13 @@ class Joining:
 
     keys: set[Key] = field(default_factory=set)
     fresh: list[tuple[Key, ...]] = field(default_factory=list)
+    """What it is still to be shown, each thing once however often it is asked for."""
     resume: Resume | None = None
+
+    def ask(self, keys: tuple[Key, ...]) -> None:
+        waiting = {key for group in self.fresh for key in group}
+        if new := tuple(key for key in keys if key not in waiting):
+            self.fresh.append(new)
 
     @property
     def is_done(self) -> bool:

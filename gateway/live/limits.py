@@ -25,9 +25,14 @@ TOO_MANY_SUBSCRIPTIONS = Close(
     4409, "Too many subscriptions. Unsubscribe from some, or subscribe to a tenant or agent."
 )
 TOO_SLOW = Close(4410, "You read too slowly. Connect again with your newest token: nothing is missed.")
+REFUSED_TOO_OFTEN = Close(4422, "Refused more than 100 times: each error said what would be right.")
 TOO_MANY_MESSAGES = Close(4429, "Too many messages. Send fewer a second.")
-TOO_MANY_CONNECTIONS = Close(4503, "The gateway has as many connections as it takes (gateway_connections_max).")
-TOO_MANY_OF_USER = Close(4504, "You have as many connections as a user may have (gateway_connections_user_max).")
+TOO_MANY_CONNECTIONS = Close(
+    4503, "The gateway has all the connections it takes: close a tab, or have gateway_connections_max raised."
+)
+TOO_MANY_OF_USER = Close(
+    4504, "You have as many connections as you may: close a tab, or have gateway_connections_user_max raised."
+)
 
 ALL_CLOSES = (
     LEAVING,
@@ -38,6 +43,7 @@ ALL_CLOSES = (
     NO_PONG,
     TOO_MANY_SUBSCRIPTIONS,
     TOO_SLOW,
+    REFUSED_TOO_OFTEN,
     TOO_MANY_MESSAGES,
     TOO_MANY_CONNECTIONS,
     TOO_MANY_OF_USER,
@@ -59,6 +65,12 @@ class Limits:
     subscriptions: int = 100
     messages_per_s: float = 20.0
     outbox_bytes: int = 65_536
+
+    def connections_of(self, *, is_local: bool) -> int:
+        """Of one token. The local one stands for a person together with all their tabs, terminals and programs on this
+        machine: it may have half of all, so that others still come in.
+        """
+        return max(self.connections_of_user, self.connections // 2) if is_local else self.connections_of_user
 
 
 def limits_of(settings: Settings) -> Limits:

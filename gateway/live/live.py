@@ -160,7 +160,7 @@ class Live:
         """Counts it and greets it; false when it was closed instead."""
         if len(self._connections) > self.limits.connections:
             client.close(TOO_MANY_CONNECTIONS)
-        elif self._of_user[client.principal.token_id] > self.limits.connections_of_user:
+        elif self._of_user[client.principal.token_id] > self.limits.connections_of(is_local=client.principal.is_local):
             client.close(TOO_MANY_OF_USER)
         else:
             if not self.is_ready:

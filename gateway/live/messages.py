@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.live.order import Fact, Read, fact_of
 from gateway.timeline import time_of_event
+from gateway.way import way_of
 
 TEXT_CHARS = 500
 """Of a submitted text: the whole of it is in the HTTP API."""
@@ -131,7 +132,8 @@ def _submitted(e: dict[str, Any]) -> _Telling:
 def _decided(e: dict[str, Any]) -> _Telling:
     if e["refusal"]:
         return None, {}, None  # the outcome says so
-    return "task_queued", _picked(e, "agent_id", "pool", "skill", "confidence", "reason", "router"), None
+    names = ("agent_id", "pool", "skill", "model", "confidence", "reason", "router")
+    return "task_queued", _picked(e, *names) | {"steps": way_of(e)}, None
 
 
 def _assigned(e: dict[str, Any]) -> _Telling:

@@ -15,6 +15,7 @@ from gateway.live.limits import (
     PING_S,
     PONG_S,
     REFUSED_MAX,
+    REFUSED_TOO_OFTEN,
     TOKEN_OVER,
     TOO_MANY_MESSAGES,
     TOO_MANY_SUBSCRIPTIONS,
@@ -110,9 +111,13 @@ class Conversation:
         try:
             return list(self._done(said, ref))
         except Refused as refused:
-            self.refused += 1
-            told: list[Action] = [Say("error", {"reason": str(refused), "ref": ref})]
-            return [*told, MALFORMED] if self.refused > REFUSED_MAX else told
+            return self.refuse(str(refused), ref)
+
+    def refuse(self, reason: str, ref: str | None) -> list[Action]:
+        """Says that something is not done. Who is told so too often is closed."""
+        self.refused += 1
+        told: list[Action] = [Say("error", {"reason": reason, "ref": ref})]
+        return [*told, REFUSED_TOO_OFTEN] if self.refused > REFUSED_MAX else told
 
     def alive(self, now_s: float) -> None:
         """Something came from it, a pong for example."""
@@ -155,6 +160,8 @@ class Conversation:
                 yield Subscribe(keys, token)
             case "unsubscribe":
                 keys = keys_of(said, self.tenant)
+                if len(keys) > self.limits.subscriptions:
+                    raise Refused(f"Nobody has more than {self.limits.subscriptions} subscriptions: name fewer.")
                 self.keys.difference_update(keys)
                 yield Unsubscribe(keys)
                 yield Say("unsubscribed", {"to": [selector_of(key) for key in keys], "ref": ref})

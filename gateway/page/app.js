@@ -10,7 +10,7 @@ import { accessToken, comeIn, forgetToken, keepToken, whenForgotten } from "./ac
 import { account } from "./account.js";
 import { get, whenExpired } from "./api.js";
 import { fill, h, say } from "./dom.js";
-import { time } from "./format.js";
+import { lagSaid, time } from "./format.js";
 import { Live } from "./headway.js";
 import { listen, takeKeys } from "./keys.js";
 import { empty, failure, loading } from "./ui.js";
@@ -41,6 +41,7 @@ const VIEWS = [
     load: () => import("./views/models.js"),
     role: "admin",
   },
+  { name: "Lab", key: "b", href: "/lab", at: under("lab"), load: () => import("./views/lab.js") },
 ];
 
 const main = document.getElementById("main");
@@ -154,14 +155,14 @@ function lampShows({ state, since, lag_ms, reason }) {
   if (state === "connecting") doubt = setTimeout(wonder, DOUBT_MS);
   lamp.dataset.state = state;
   const text = {
-    live: lag_ms === null ? "live" : `live ${Math.round(lag_ms)} ms`,
+    live: lag_ms === null ? "live" : `live ${lagSaid(lag_ms)}`,
     connecting: "reconnecting…",
     stale: `stale since ${time(since * 1000)}`,
     closed: "not connected",
   }[state];
   say(lamp, text);
   const says = {
-    connecting: `The connection to the gateway is lost; you see how it was. It goes on by itself. ${reason ?? ""}`,
+    connecting: `${reason ?? "The connection to the gateway is lost."} You see how it was; it goes on by itself.`,
     closed: reason,
     stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,
   }[state];

@@ -43,11 +43,14 @@ export function chart(options) {
 }
 
 class Chart {
-  /** `least`: the axis reaches at least so far. `limit`: { value, label }. `empty(points)`: why not. */
+  /**
+   * `least`: the axis reaches at least so far. `limit`: { value, label }. `empty(points)`: why not. `weighs(point)`:
+   * whether it is of enough to make the axis higher; what is not may lie beyond it, and it is said how far.
+   */
   constructor(options) {
     sheet("chart");
-    const { cursor, series, format, axis = format, unit = "", least = 1, limit = null } = options;
-    Object.assign(this, { ...options, axis, unit, least, limit });
+    const { cursor, series, format, axis = format, unit = "", least = 1, limit = null, weighs = () => true } = options;
+    Object.assign(this, { ...options, axis, unit, least, limit, weighs });
     this.gap = GAP_STEPS * STEP_MS;
     this.points = [];
     this.end = null;
@@ -108,9 +111,12 @@ class Chart {
     const { width, height } = this.size;
     const from = (this.end ?? 0) - this.span - this.gap;
     const shown = this.points.filter((point) => point.at >= from);
-    const most = Math.max(0, ...shown.flatMap((point) => this.series.map((one) => one.of(point) ?? 0)));
+    const mostOf = (points) => Math.max(0, ...points.flatMap((point) => this.series.map((one) => one.of(point) ?? 0)));
+    const most = mostOf(shown);
+    const told = shown.filter(this.weighs);
     const wanted = height > 200 ? 5 : height > 110 ? 3 : 2;
-    const axis = scale(most, { least: this.least, wanted, unit: this.unit });
+    const axis = scale(told.length ? mostOf(told) : most, { least: this.least, wanted, unit: this.unit });
+    axis.beyond = most > axis.end ? most : null;
     this.base = this.end;
     this.x = (at) => width + ((at - this.base) / this.span) * width;
     this.y = (value) => TOP + height - (Math.min(value, axis.end) / axis.end) * height;
@@ -153,10 +159,10 @@ class Chart {
   }
 
   /** The lines across, with their figures; drawn anew only when they change. */
-  #rule({ end, ticks }) {
+  #rule({ end, ticks, beyond }) {
     const { width, height } = this.size;
     const limit = this.limit && this.limit.value <= end ? this.limit : null;
-    const drawn = `${width} ${height} ${ticks} ${limit?.value}`;
+    const drawn = `${width} ${height} ${ticks} ${limit?.value} ${beyond}`;
     if (drawn === this.ruled) return;
     this.ruled = drawn;
     const across = (value, name) => {
@@ -173,7 +179,12 @@ class Chart {
         across(limit.value, "limit"),
         svg("text", { class: "tick limit", x: LEFT + width - 2, y: this.y(limit.value) - 4 }, limit.label),
       ],
+      beyond && svg("text", { class: "tick beyond", x: LEFT + width - 2, y: TOP + 10 }, this.#beyond(beyond)),
     );
+  }
+
+  #beyond(value) {
+    return `▲ ${this.format(value)}, of few`;
   }
 
   #tellTimes() {

@@ -17,7 +17,7 @@ const SILENCE_MS = 25_000; // then the server is asked whether it is there
 const ANSWER_MS = 10_000;
 const ANEW_MS = 5_000; // between two times that the conversation is asked for as a whole
 const REST_MS = 60_000; // after so long a hidden page has no connection, and resumes when it is seen
-const HOPELESS = new Set([4400, 4401, 4403, 4409]);
+const HOPELESS = new Set([4400, 4401, 4403, 4409, 4422]);
 const ANSWERS = {
   stop: ["task_cancelling", "task_cancelled", "task_completed", "task_failed"],
   feedback: ["feedback_received"],

@@ -34,6 +34,14 @@ export function cost(micros) {
   return usd < 1000 ? `$${usd.toFixed(2)}` : `$${whole.format(usd)}`;
 }
 
+const LAGS_MS = [50, 100, 250, 500, 1000];
+
+/** How late news comes, in steps: a figure that is another each second would only flicker. */
+export function lagSaid(ms) {
+  const step = LAGS_MS.find((one) => ms < one);
+  return step ? `< ${duration(step)}` : duration(1000 * Math.round(ms / 1000));
+}
+
 export const date = (us) => new Date(us / 1000);
 
 const clockOf = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

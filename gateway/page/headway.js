@@ -16,7 +16,7 @@ const AGAIN_MS_MAX = 10_000;
 const SILENCE_MS = 25_000; // then the server is asked whether it is there; of the fleet one hears each second anyway
 const ANSWER_MS = 10_000;
 const WAKE_MS = 3_000; // the same after a sleep, when the person is looking
-const HOPELESS = new Set([4400, 4401, 4403, 4409]);
+const HOPELESS = new Set([4400, 4401, 4403, 4409, 4422]);
 const REST_MS = 60_000; // after so long a hidden page has no connection, and resumes when it is seen
 const FIELDS = ["session_id", "task_id", "agent_id", "tenant_id", "fleet", "alerts"];
 

@@ -9,7 +9,10 @@ const EVERYWHERE = [
   ["g c", "chat"],
   ["g a", "agents"],
   ["g f", "fleet"],
+  ["g w", "alerts: what is wrong"],
   ["g e", "experiments"],
+  ["g m", "models"],
+  ["g b", "lab"],
   ["j k", "next and previous row"],
   ["Enter", "open the row"],
   ["x", "select the row, to do something with several"],
@@ -57,7 +60,7 @@ function help() {
     { class: "help", aria: { label: "Keys" }, onclose: () => dialog.remove() },
     h("h2", {}, "Keys"),
     h("dl", {}, rows),
-    h("form", { method: "dialog" }, h("button", { type: "submit" }, "Close")),
+    h("form", { method: "dialog", class: "actions" }, h("button", { type: "submit" }, "Close")),
   );
   document.body.append(dialog);
   dialog.showModal();

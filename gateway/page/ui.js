@@ -89,11 +89,14 @@ export function button(label, work, properties = {}) {
   return made;
 }
 
-/** A button that takes something out; `stays`: why that cannot be done, said beside it, for a title is seen by few. */
+/** A sentence of the gateway's, in which `what is to be typed` stands between backticks. */
+export const sentence = (text) => text.split("`").map((part, n) => (n % 2 ? h("code", {}, part) : part));
+
+/** A button that takes something out, and why that cannot be done: said in words, for a title is seen by few. */
 export function removal(take, stays) {
-  const why = h("span", { class: "quiet", id: "why-stays" }, stays ?? "");
-  const about = stays ? { disabled: true, title: stays, "aria-describedby": "why-stays" } : { onclick: take };
-  return [stays && why, h("button", { type: "button", class: "danger", ...about }, "Remove")];
+  const why = stays ? h("p", { class: "quiet", id: "why-stays" }, sentence(stays)) : null;
+  const about = stays ? { disabled: true, "aria-describedby": "why-stays" } : { onclick: take };
+  return { button: h("button", { type: "button", class: "danger", ...about }, "Remove"), why };
 }
 
 /** A tile of the board: a name, a figure, a line under it. Returns { element, show(figure, note, tone) }. */

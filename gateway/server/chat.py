@@ -126,7 +126,8 @@ class ChatSocket(WebSocket):
 
     def aside(self, action: Aside) -> None:
         if len(self._asides) >= ASIDES_MAX:
-            self._say("error", reason="Too much at once: wait for the answers to what you asked for.", ref=action.ref)
+            reason = "Too much at once: wait for the answers to what you asked for."
+            self.do(self.conversation.refuse(reason, action.ref))
             return
         self._asides.append(action)
         if self._working is None or self._working.done():
@@ -188,7 +189,7 @@ class ChatSocket(WebSocket):
             self.close(LEAVING)
         elif not self.is_closing:
             token = layout.token(places)
-            self.answer(parcel("conversation", shown, at_us=now_us(), token=token, session_id=self.conversation_id))
+            self.show(parcel("conversation", shown, at_us=now_us(), token=token, session_id=self.conversation_id))
             hub.follow(self, (self._key,), places)
 
     async def _message(self, aside: Aside) -> None:

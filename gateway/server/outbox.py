@@ -12,7 +12,7 @@ from gateway.history import QUIET
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.events import AlertCommand, FeedbackGiven, TaskCommand, TaskSubmitted
+from schemas.events import AlertCommand, FeedbackGiven, LabCommand, TaskCommand, TaskSubmitted
 from schemas.trace import headers
 
 DELIVERY_S = 10.0
@@ -71,6 +71,10 @@ class Outbox:
     async def alert_command(self, command: AlertCommand) -> None:
         value = encode("AlertCommand", command)
         await self._confirm([self._send("alert.commands", command["event_id"], command["target"], value)])
+
+    async def lab_command(self, command: LabCommand) -> None:
+        value = encode("LabCommand", command)
+        await self._confirm([self._send("lab.commands", command["event_id"], command["run_id"], value)])
 
     def _send(self, topic: str, task_id: str, key: str, value: bytes, partition: int = -1) -> "asyncio.Future[None]":
         told: asyncio.Future[None] = self._loop.create_future()

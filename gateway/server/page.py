@@ -23,7 +23,7 @@ _TYPES = {
     ".txt": "text/plain",
 }
 """What may be served; a file with another ending is none of the page's."""
-_VIEWS = re.compile(r"(?:(?:tasks|chat|agents|fleet|experiments|models|alerts)(?:/[^/]+)?)?")
+_VIEWS = re.compile(r"(?:(?:tasks|chat|agents|fleet|experiments|models|alerts|lab)(?:/[^/]+)?)?")
 """The addresses of views, as `app.js` has them."""
 _NOT_PAGE = ("api", "ws", "schemas", "subjects", "healthz")
 _NONE_YET = "The page is not part of this installation. The API is at /api, its description at /api/openapi.json.\n"

@@ -18,6 +18,8 @@ class Principal:
     role: Role
     expires_at: int | None
     """When the token ends [µs, UTC]; null: never."""
+    is_local: bool = False
+    """Whether it is the token of whoever works on the gateway's machine."""
 
     def may(self, role: Role) -> bool:
         return ROLES.index(self.role) >= ROLES.index(role)

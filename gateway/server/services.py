@@ -11,6 +11,7 @@ from gateway.server.codes import Codes
 from gateway.server.following import Following
 from gateway.server.keys import Keys, LastSaid
 from gateway.server.limits import Limiter
+from gateway.server.members import Members
 from gateway.server.older import Older
 from gateway.server.outbox import Outbox
 from gateway.server.recent import Recent
@@ -24,6 +25,8 @@ from infra.registry import (
     DESIRED,
     EXPERIMENTS,
     HOSTS,
+    LAB_RUNS,
+    LAB_SCENARIOS,
     MODELS,
     NOTES,
     POOLS,
@@ -31,11 +34,15 @@ from infra.registry import (
     RUNS,
     SCHEDULES,
     SKILLS,
+    WEIGHTS,
     Registry,
 )
 from infra.settings import Settings
 
-_FOLLOWED = (AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS)
+_FOLLOWED = (
+    *(AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS, WEIGHTS),
+    *(LAB_SCENARIOS, LAB_RUNS),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Services:
     knowledge: Knowledge
     slow: Slow
     said: LastSaid
+    lab: Members
 
 
 @asynccontextmanager
@@ -65,6 +73,7 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
     recent = Recent(settings.gateway_tasks_max, settings.gateway_memory_mb << 20)
     waiting = Waiting()
     following = Following(settings, recent, waiting.tell)
+    slow = Slow()
     services = Services(
         settings=settings,
         tokens=Tokens(settings),
@@ -80,8 +89,9 @@ async def running(settings: Settings, parts: Mapping[str, Schema]) -> AsyncItera
         registry=Registry(settings, _FOLLOWED),
         finder=Finder(settings),
         knowledge=Knowledge(settings),
-        slow=Slow(),
+        slow=slow,
         said=LastSaid(),
+        lab=Members(settings, slow),
     )
     following.start()
     services.knowledge.start()

@@ -42,7 +42,8 @@ class Token:
     """[µs, UTC]; null: never."""
 
     def principal(self) -> Principal:
-        return Principal(self.token_id, self.name, self.tenant_id, self.role, self.expires_at)
+        is_local = self.name == LOCAL and self.role == "admin"
+        return Principal(self.token_id, self.name, self.tenant_id, self.role, self.expires_at, is_local)
 
     def is_over(self, now_us: int) -> bool:
         return self.expires_at is not None and now_us >= self.expires_at

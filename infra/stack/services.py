@@ -12,7 +12,7 @@ STOP_S = 10.0
 FIRST = ("router-", "dispatcher-", "executor-")
 """Without these no task is done. The line works without the others, which start after them."""
 OF_WAREHOUSE = ("sink-", "judge-")
-_PROGRAMS = {"gateway": ("gateway.server",), "scorer": ("scorer_service", "service")}
+_PROGRAMS = {"gateway": ("gateway.server",), "scorer": ("scorer_service", "service"), "lab": ("lab.service",)}
 """The modules with their words, where it is not `streams` with the service's name."""
 
 

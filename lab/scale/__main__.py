@@ -9,19 +9,23 @@ Examples:
   python -m lab.scale burst                         200 instances, one hour
   python -m lab.scale chaos --agents 1000 --seed 3
   python -m lab.scale all --minutes 30              the first half hour of each
+  python -m lab.scale soak --agents 10000 --quick   quiet stretches passed over, and told as an estimate
+  python -m lab.scale stress --compare              whole and quick side by side
   python -m lab.scale agree                         about two minutes; needs a free machine
 """
 
 import json
+import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from infra.front_matter import BadFile
-from lab.scale import agree
+from lab.scale import agree, compare
 from lab.scale.fleet import simulate
 from lab.scale.report import table
 from lab.scale.scenario import AGENTS, FOLDER, Scenario, load
@@ -38,6 +42,8 @@ STATE = Path(".headway/scale")
 @click.option("--minutes", type=click.FloatRange(0.1), help="Only the first so many; else the whole scenario.")
 @click.option("--balancer", type=click.Choice(list(BALANCERS)), help="How instances are chosen; else as shipped.")
 @click.option("--scaling/--no-scaling", default=True, help="Whether the autoscaler changes sizes.", show_default=True)
+@click.option("--quick", is_flag=True, help="Passes over stretches of which one minute is like another.")
+@click.option("--compare", "compared", is_flag=True, help="Whole and quick side by side: how far they are apart.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a scenario and line, with all series.")
 def main(
     scenario: str,
@@ -46,18 +52,31 @@ def main(
     minutes: float | None,
     balancer: str | None,
     scaling: bool,
+    quick: bool,
+    compared: bool,
     as_json: bool,
 ) -> None:
     if scenario == "agree":
         sys.exit(0 if _agree(agents or agree.INSTANCES, seed) else 1)
     holds = True
     for chosen in _chosen(scenario):
+        simulated = partial(simulate, chosen.cut(minutes), agents or AGENTS, seed, balancer, scaling=scaling)
+        if compared:
+            rows = compare.compare(simulated(), quick_one := simulated(quick=True))
+            minutes_words = (
+                f"{quick_one['simulated_minutes']:g} minutes, {quick_one['passed_over_minutes']:g} passed over"
+            )
+            click.echo(
+                f"{chosen.name}, {agents or AGENTS:,} instances; quick: {minutes_words}\n{compare.table(rows)}\n"
+            )
+            holds &= all(row.holds for row in rows)
+            continue
         began, began_cpu = time.perf_counter(), time.process_time()
-        found = simulate(chosen.cut(minutes), agents or AGENTS, seed, balancer, scaling=scaling)
+        found = simulated(quick=quick)
         took_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-        click.echo(json.dumps(found) if as_json else _told(found, chosen))
-        rate = found["handed_in"] / cpu_s
-        click.echo(f"  {took_s:.1f} s, of the processor {cpu_s:.1f}: {rate:,.0f} tasks a second of it\n", err=True)
+        click.echo(json.dumps(found) if as_json else _told(found, chosen.cut(minutes)))
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        click.echo(f"  {took_s:.1f} s, of the processor {cpu_s:.1f}; at most {memory_mb:,.0f} MB\n", err=True)
         holds &= all(target["holds"] for target in found["targets"])
     sys.exit(0 if holds else 1)
 
@@ -76,7 +95,7 @@ def _chosen(name: str) -> list[Scenario]:
 
 def _told(found: dict[str, Any], scenario: Scenario) -> str:
     title = (
-        f"{found['scenario']}: {found['agents']:,} instances, {found['simulated_minutes']:g} minutes, "
+        f"{found['scenario']}: {found['agents']:,} instances, {scenario.minutes:g} minutes, "
         f"seed {found['seed']}, {found['balancer']}, autoscaler {'on' if found['scaling'] else 'off'}"
     )
     return table(found, title, scenario.about)

@@ -1,12 +1,15 @@
 """A fleet of a size, and one scenario on it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lab.scale.line import Line, Setup
 from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
+from lab.scale.passing import Mishap, Passing
 from lab.scale.report import figures
 from lab.scale.scenario import AGENTS, Scenario
+from lab.scale.tally import Tally
 from processors.dispatch import Limits
 from processors.scaling import autoscaler
 
@@ -47,13 +50,33 @@ def setup(scenario: Scenario, agents: int, seed: int, balancer: str | None, scal
 
 
 def simulate(
-    scenario: Scenario, agents: int, seed: int = 0, balancer: str | None = None, *, scaling: bool = True
+    scenario: Scenario,
+    agents: int,
+    seed: int = 0,
+    balancer: str | None = None,
+    *,
+    scaling: bool = True,
+    quick: bool = False,
+    watch: Callable[[Tally], None] | None = None,
 ) -> dict[str, Any]:
-    """The figures of one run; the same for the same arguments."""
+    """The figures of one run; the same for the same arguments. `quick`: quiet stretches are passed over. `watch` is
+    told how it stands after each minute."""
     made = setup(scenario, agents, seed, balancer, scaling)
-    line = Line(made)
+    line = Line(made, watch=watch)
     phases = [Phase(phase.minutes, phase.per_minute * agents / AGENTS) for phase in scenario.phases]
-    tally = line.run(arrivals(phases, made.mix, line.tally.begin, seed), scenario.minutes)
+    passing = _passing(scenario, phases, made.scaling) if quick else None
+    tasks = arrivals(phases, made.mix, line.tally.begin, seed, lambda: passing.passed * 60 * SECOND if passing else 0)
+    tally = line.run(tasks, scenario.minutes, passing)
     found = figures(tally, scenario, agents=agents, slots=made.limits.slots, left=line.left())
     about = {"scenario": scenario.name, "agents": agents, "seed": seed, "balancer": made.limits.balancer}
-    return {**about, "scaling": scaling, "simulated_minutes": float(scenario.minutes), **found}
+    return {**about, "scaling": scaling, **found}
+
+
+def _passing(scenario: Scenario, phases: Sequence[Phase], bounds: autoscaler.Limits | None) -> Passing:
+    mishaps = [
+        Mishap(at / 60 / SECOND, at / 60 / SECOND + injection.away_s / 60)
+        for injection in scenario.injections
+        for at in injection.times(int(scenario.minutes * 60 * SECOND))
+    ]
+    cooldown_us = max(bounds.up_us, bounds.down_us) if bounds else 0
+    return Passing(phases, mishaps, cooldown_us / 60 / SECOND)

@@ -6,6 +6,7 @@ what it had not started is never started by itself, and work whose instance has 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from lab.scale.clock import Clock
@@ -54,6 +55,9 @@ class Host:
     sequence: int = 0
     announced: set[str] = field(default_factory=set)
     """Pools that the dispatcher believes to be here."""
+    at_work: dict[str, dict[str, InstanceReport]] = field(default_factory=dict)
+    """By pool and instance, what a heartbeat says of it. Heartbeats on their way share it, so it is replaced, never
+    changed."""
 
     def take(self, assigned: TaskAssigned) -> None:
         if not self.up:
@@ -64,26 +68,46 @@ class Host:
             return
         clock = self.ground.clock
         self.runs[key] = Run(assigned, clock.now)
+        self._lists(assigned, [*self._listed(assigned), {"task_id": key[0], "attempt": key[1]}])
         self.ground.tally.began(assigned, clock.now)
         attempt = self.ground.attempt(assigned)
         clock.at(clock.now + attempt.takes_us, self._end, key, self.life, attempt)
 
     def cancel(self, key: Key) -> None:
         """Stops a run that is in hand."""
-        run = self.runs.pop(key, None)
+        run = self._let_go(key)
         if run is not None:
-            self.ground.tally.ended(run.assigned, run.began, self.ground.clock.now)
             self._report(run.assigned, "cancelled", run.began, error="stopped")
 
     def _end(self, key: Key, life: int, attempt: Attempt) -> None:
-        run = self.runs.pop(key, None) if life == self.life else None
+        run = self._let_go(key) if life == self.life else None
         if run is None:
             return
-        self.ground.tally.ended(run.assigned, run.began, self.ground.clock.now)
         if attempt.fails:
             self._report(run.assigned, "failed", run.began, error="it failed", retryable=attempt.retryable)
         else:
             self._report(run.assigned, "completed", run.began, output=OUTPUT)
+
+    def _let_go(self, key: Key) -> Run | None:
+        run = self.runs.pop(key, None)
+        if run is not None:
+            self.ground.tally.ended(run.assigned, run.began, self.ground.clock.now)
+            left = [one for one in self._listed(run.assigned) if (one["task_id"], one["attempt"]) != key]
+            self._lists(run.assigned, left)
+        return run
+
+    def _listed(self, assigned: TaskAssigned) -> list[RunningAttempt]:
+        report = self.at_work.get(assigned["pool"], {}).get(assigned["instance_id"])
+        return report["running"] if report else []
+
+    def _lists(self, assigned: TaskAssigned, running: list[RunningAttempt]) -> None:
+        pool, name = assigned["pool"], assigned["instance_id"]
+        if running:
+            self.at_work.setdefault(pool, {})[name] = {"instance_id": name, "running": running, "probed_at": None}
+        elif len(self.at_work[pool]) > 1:
+            del self.at_work[pool][name]
+        else:
+            del self.at_work[pool]
 
     # -- death
 
@@ -95,6 +119,7 @@ class Host:
         self.untold = [run.assigned for run in self.runs.values()]
         self.ground.tally.killed([run.assigned["task_id"] for run in self.runs.values()], self.ground.clock.now)
         self.runs.clear()
+        self.at_work.clear()
 
     def come_back(self) -> None:
         self.up = True
@@ -110,14 +135,10 @@ class Host:
         """One heartbeat a pool; a pool that has just left is told once more, without instances."""
         if not self.up:
             return
-        running: dict[str, dict[str, list[RunningAttempt]]] = {}
-        for (task_id, number), run in self.runs.items():
-            of_pool = running.setdefault(run.assigned["pool"], {})
-            of_pool.setdefault(run.assigned["instance_id"], []).append({"task_id": task_id, "attempt": number})
         ours = self.ground.places.on(self.name)
-        here = {*ours, *running}
+        here = {*ours, *self.at_work}
         for pool in sorted(here | self.announced):
-            self._beat(pool, ours.get(pool, []), running.get(pool, {}))
+            self._beat(pool, ours.get(pool, []), self.at_work.get(pool, {}))
         self.announced = here
 
     def beat_on(self, life: int) -> None:
@@ -127,13 +148,10 @@ class Host:
             clock = self.ground.clock
             clock.at(clock.now + self.ground.heartbeat_us, self.beat_on, life)
 
-    def _beat(self, pool: str, ours: list[str], running: dict[str, list[RunningAttempt]]) -> None:
-        nothing: list[RunningAttempt] = []
-        instances: list[InstanceReport] = [{"instance_id": n, "running": running.get(n, nothing)} for n in ours]
-        strays: list[InstanceReport] = []
-        if running:
-            known = set(ours)
-            strays = [{"instance_id": n, "running": r} for n, r in running.items() if n not in known]
+    def _beat(self, pool: str, ours: list[str], at_work: dict[str, InstanceReport]) -> None:
+        instances = [at_work.get(name) or _idle(name) for name in ours]
+        known = set(ours)
+        strays = [report for name, report in at_work.items() if name not in known]
         event: AgentHeartbeat = {
             "event_id": f"{self.name}/{self.life}/{pool}/{self.sequence}",
             "pool": pool,
@@ -187,3 +205,9 @@ class Host:
             "cost_usd_micros": cost,
         }
         self.ground.tell(self.name, "result", event)
+
+
+@lru_cache(maxsize=100_000)
+def _idle(name: str) -> InstanceReport:
+    """Of an instance that has nothing in hand; the same each time, for most heartbeats are of such."""
+    return {"instance_id": name, "running": [], "probed_at": None}

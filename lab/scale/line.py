@@ -9,8 +9,10 @@ from typing import Any, Literal
 from lab.scale import events
 from lab.scale.clock import Clock
 from lab.scale.hosts import Ground, Host
+from lab.scale.mishaps import Mishaps, Victims
 from lab.scale.mix import SECOND, Arrival, Attempt, Kind, attempt, submission
 from lab.scale.network import Network
+from lab.scale.passing import Passing
 from lab.scale.places import Places
 from lab.scale.scenario import Injection
 from lab.scale.shard import Shard
@@ -30,8 +32,6 @@ ROUTING_HOPS = 2
 """Handed in, and decided."""
 START_US = 2 * SECOND
 """After a change of their number, before instances are there."""
-TAKEOVER_US = 6 * SECOND
-"""Before the others of a group have the partitions of a host that is gone: its session's timeout."""
 LOOK_US = 30 * SECOND
 MINUTE_US = 60 * SECOND
 WARM_US = 2 * MINUTE_US
@@ -65,10 +65,15 @@ class Setup:
 
 
 class Line:
-    def __init__(self, setup: Setup, seen: Callable[[TaskOutcome], None] | None = None) -> None:
-        """`seen` is told every outcome."""
+    def __init__(
+        self,
+        setup: Setup,
+        seen: Callable[[TaskOutcome], None] | None = None,
+        watch: Callable[[Tally], None] | None = None,
+    ) -> None:
+        """`seen` is told every outcome, `watch` how it stands after each minute."""
         self.tally = Tally(BEGIN)
-        self._seen = seen
+        self._seen, self._watch = seen, watch
         self._setup = setup
         self._clock = clock = Clock(BEGIN)
         self._chance = random.Random(f"line/{setup.seed}")
@@ -97,18 +102,38 @@ class Line:
         for agent_id, count in setup.sizes.items():
             self._define(agent_id, count)
 
-    def run(self, tasks: Iterable[Arrival], minutes: float) -> Tally:
-        """Everything from the first task to the last outcome."""
-        self.tally.end = end = BEGIN + int(minutes * MINUTE_US)
-        self.tally.warm = min(BEGIN + WARM_US, (BEGIN + end) // 2)
+    def run(self, tasks: Iterable[Arrival], minutes: float, passing: Passing | None = None) -> Tally:
+        """Everything from the first task to the last outcome, but for what may be passed over."""
+        tally = self.tally
+        tally.end = end = BEGIN + int(minutes * MINUTE_US)
+        tally.warm = min(BEGIN + WARM_US, (BEGIN + end) // 2)
         self._begin_beating()
-        self._schedule(end)
+        mishaps = self._schedule(end)
         waiting = iter(tasks)
         self._next(waiting)
-        self._clock.run(end)
-        self._settle_accounts(end)
-        self._clock.run(end + DRAIN_US, lambda: not self.tally.open)
-        return self.tally
+        now = BEGIN
+        tally.marks.append(tally.counts(now))
+        while now < tally.end:
+            now = min(now + MINUTE_US, tally.end)
+            self._clock.run(now)
+            if (now - BEGIN) % MINUTE_US == 0:
+                self._minute()
+            if passing is not None and now < tally.end:
+                self._pass_over(passing, mishaps, now)
+        self._settle_accounts(tally.end)
+        self._clock.run(tally.end + DRAIN_US, lambda: not tally.open)
+        return tally
+
+    def _pass_over(self, passing: Passing, mishaps: Mishaps, now: int) -> None:
+        """What is left of the scenario comes earlier; the clock, and all that goes by it, runs on without a jump."""
+        tally = self.tally
+        tally.marks.append(tally.counts(now))
+        resized = any(made["at"] > now - MINUTE_US and made["after"] != made["before"] for made in tally.scalings[-10:])
+        stretch = passing.minute(tally.minutes[-1], resized=resized)
+        if stretch is not None:
+            tally.end -= stretch.minutes * MINUTE_US
+            tally.passed.append(stretch)
+            mishaps.pass_over(stretch.minutes * MINUTE_US)
 
     def left(self) -> int:
         """Tasks and slots that the dispatchers hold."""
@@ -213,86 +238,42 @@ class Line:
         for host in self.hosts.values():
             host.beat()
 
-    # -- mishaps
+    # -- what comes by the clock
 
-    def _schedule(self, end: int) -> None:
+    def _schedule(self, end: int) -> Mishaps:
         if self._scaler is not None:
-            self._every(LOOK_US, self._look, end)
-        self._every(MINUTE_US, self._minute, end)
-        hurts = {"kill": self._kill, "delay": self._delay, "failover": self._fail_over}
-        for injection in self._setup.injections:
-            at = BEGIN + int(injection.first_minutes * MINUTE_US)
-            while at < end:
-                self._clock.at(at, hurts[injection.kind], injection)
-                at = at + int(injection.every_minutes * MINUTE_US) if injection.every_minutes else end
+            self._every(LOOK_US, self._look)
+        victims = Victims(
+            self._clock,
+            self._places,
+            self._network,
+            self.hosts,
+            self.shards,
+            self._chance,
+            self._setup.heartbeat_us,
+            self._take_stock,
+        )
+        due = [(BEGIN + at, one) for one in self._setup.injections for at in one.times(end - BEGIN)]
+        return Mishaps(victims, due)
 
-    def _every(self, period_us: int, call: Callable[[], None], end: int) -> None:
+    def _every(self, period_us: int, call: Callable[[], None]) -> None:
         def again() -> None:
             call()
-            if self._clock.now + period_us <= end:
+            if self._clock.now + period_us <= self.tally.end:
                 self._clock.at(self._clock.now + period_us, again)
 
         self._clock.at(BEGIN + period_us, again)
-
-    def _kill(self, injection: Injection) -> None:
-        """Hosts die until so many of all are down; those that are down already stay it."""
-        up = [host for host in self.hosts.values() if host.up]
-        count = min(len(up) - 1, max(1, round(len(up) * injection.percent / 100)))
-        for host in self._chance.sample(up, count):
-            host.die()
-            self._clock.at(self._clock.now + TAKEOVER_US, self._take_over, host, host.life)
-            self._clock.at(self._clock.now + int(injection.away_s * SECOND), self._come_back, host)
-        self._take_stock()
-
-    def _take_over(self, host: Host, life: int) -> None:
-        """The others of its zone have its partitions, and tell what it leaves behind."""
-        if host.up or host.life != life:
-            return
-        self._places.leave(host.name)
-        self._inherit(host)
-
-    def _come_back(self, host: Host) -> None:
-        host.come_back()
-        self._places.come(host.name)
-        self._inherit(host)
-        first = self._clock.now + self._chance.randrange(1, self._setup.heartbeat_us)
-        self._clock.at(first, host.beat_on, host.life)
-
-    def _inherit(self, moved: Host) -> None:
-        """Partitions have new owners: they tell as lost what those before them had read, and have their instances."""
-        for host in self.hosts.values():
-            left, host.untold = host.untold, []
-            for assigned in left:
-                owner = self.hosts[self._places.owner_of(assigned["instance_id"])]
-                if not owner.up:
-                    host.untold.append(assigned)
-                elif assigned["kind"] == "run":
-                    owner.tell_lost(assigned)
-        self._take_stock()
-        for name in self._places.hosts_beside(moved.name):
-            self.hosts[name].beat()
-
-    def _delay(self, injection: Injection) -> None:
-        self._network.late_us += int(injection.delay_ms * 1000)
-        self._clock.at(self._clock.now + int(injection.away_s * SECOND), self._heal, int(injection.delay_ms * 1000))
-
-    def _heal(self, late_us: int) -> None:
-        self._network.late_us -= late_us
-
-    def _fail_over(self, injection: Injection) -> None:
-        """All dispatchers of one process: here all there are."""
-        for shard in self.shards.values():
-            shard.fall()
-            self._clock.at(self._clock.now + int(injection.away_s * SECOND), shard.rise)
 
     # -- what is seen
 
     def _minute(self) -> None:
         pools = [pool for shard in self.shards.values() for pool in shard.dispatcher.pools.values()]
         running = sum(len(host.runs) for host in self.hosts.values())
-        self.tally.minute(len(self.tally.there), sum(pool.waiting for pool in pools), running)
+        held = sum(shard.held() for shard in self.shards.values())
+        self.tally.minute(sum(pool.waiting for pool in pools), running, held)
+        if self._watch is not None:
+            self._watch(self.tally)
 
     def _settle_accounts(self, end: int) -> None:
         """What is at work at the end counts up to here, and later nothing does."""
-        for name, since in self.tally.there.items():
-            self.tally.was_there[name] += end - since
+        self.tally.present((), end)

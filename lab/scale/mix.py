@@ -4,13 +4,14 @@ Shares and times are those of the 200-agent experiment; an attempt takes what a 
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 from struct import Struct
 from typing import NamedTuple
 
+from infra.scenario_file import Phase as Phase
 from processors.pricing import cost_usd_micros
 from schemas.codec import encode
 
@@ -67,25 +68,20 @@ class Arrival(NamedTuple):
     session: str
 
 
-@dataclass(frozen=True)
-class Phase:
-    """So many tasks a minute, for so long; `per_minute` of a scenario is for `scenario.AGENTS` instances."""
-
-    minutes: float
-    per_minute: float
-
-
-def arrivals(phases: Sequence[Phase], mix: Sequence[Kind], begin: int, seed: int) -> Iterator[Arrival]:
-    """Tasks that come at random at the rates of the phases, one after the other."""
+def arrivals(
+    phases: Sequence[Phase], mix: Sequence[Kind], begin: int, seed: int, passed_us: Callable[[], int] = lambda: 0
+) -> Iterator[Arrival]:
+    """Tasks that come at random at the rates of the phases, one after the other. `passed_us`: how much of the phases
+    was passed over so far; what is left of them comes so much earlier."""
     chance = random.Random(f"arrivals/{seed}")
     kinds = list(accumulate(kind.share for kind in mix))
     urgency, levels = list(accumulate(PRIORITIES.values())), list(PRIORITIES)
     number, opens = 0, float(begin)
     for phase in phases:
-        at, closes = opens, opens + phase.minutes * 60 * SECOND
+        at, closes = opens - passed_us(), opens + phase.minutes * 60 * SECOND
         while phase.per_minute:
             at += chance.expovariate(phase.per_minute / 60) * SECOND
-            if at >= closes:
+            if at >= closes - passed_us():
                 break
             (kind,) = chance.choices(mix, cum_weights=kinds)
             (priority,) = chance.choices(levels, cum_weights=urgency)

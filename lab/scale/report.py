@@ -1,7 +1,6 @@
 """The result of a run: its figures, whether its targets hold, and both as text. Pure, and the same for the same run."""
 
-from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -9,9 +8,9 @@ import numpy as np
 
 from lab.scale.mix import SECOND, URGENT
 from lab.scale.scenario import AGENTS, Scenario
-from lab.scale.tally import Minute, Tally
+from lab.scale.tally import THERE, Minute, Tally
+from lab.scale.weighing import Waits, weighed
 
-_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 _BARS = "▁▂▃▄▅▆▇█"
 _CHART = 60
 """Columns of a chart in the terminal."""
@@ -22,36 +21,40 @@ _REASONS = 8
 
 def figures(tally: Tally, scenario: Scenario, *, agents: int, slots: int, left: int) -> dict[str, Any]:
     """All that a run tells, ready for JSON. `left`: what the dispatchers still hold."""
-    by_status = dict(sorted(tally.statuses.items()))
+    whole = weighed(tally)
+    counts = whole.counts
+    by_status = {str(status): counts[what, status] for what, status in sorted(counts) if what == "status"}
     refused = by_status.get("refused", 0)
-    accepted = tally.handed_in - refused
+    accepted = whole.handed_in - refused
     bad = sum(by_status.get(status, 0) for status in ("failed", "dead_lettered"))
-    waits = {priority: _waits(values) for priority, values in sorted(tally.waits.items())}
-    every = _waits(_joined(tally.waits.values()))
-    urgent = _waits(_joined(values for priority, values in tally.waits.items() if priority <= URGENT))
-    recovered = _waits(tally.recovered)
-    slot_time = sum(tally.was_there.values()) * slots
+    every = Waits.joined(whole.waits.values()).quantiles()
+    urgent = Waits.joined(waits for priority, waits in whole.waits.items() if priority <= URGENT).quantiles()
+    recovered = Waits(np.array(tally.recovered, np.int64), np.ones(len(tally.recovered))).quantiles()
+    passed = sum(stretch.minutes for stretch in tally.passed)
+    counted_minutes = (tally.end - tally.warm) / 60 / SECOND + passed
     times = agents / AGENTS
     told: dict[str, Any] = {
-        "handed_in": tally.handed_in,
+        "simulated_minutes": _rounded((tally.end - tally.begin) / 60 / SECOND, 4),
+        "passed_over_minutes": passed,
+        "handed_in": whole.handed_in,
         "accepted": accepted,
         "outcomes": by_status,
-        "refused_by_priority": {str(priority): count for priority, count in sorted(tally.refused.items())},
+        "refused_by_priority": {str(sort): counts[what, sort] for what, sort in sorted(counts) if what == "refused"},
         "lost": len(tally.open),
         "doubled": tally.doubled,
         "left": left,
-        "attempts_again": tally.again,
-        "throughput_per_minute": _rounded(tally.in_time / ((tally.end - tally.warm) / 60 / SECOND) / times, 2),
-        "completed_of_offered": _share(by_status.get("completed", 0), tally.handed_in),
+        "attempts_again": counts["again", ""],
+        "throughput_per_minute": _rounded(whole.in_time / counted_minutes / times, 2),
+        "completed_of_offered": _share(by_status.get("completed", 0), whole.handed_in),
         "completed_of_accepted": _share(by_status.get("completed", 0), accepted),
         "errors": _share(bad, accepted),
-        "refused": _share(refused, tally.handed_in),
+        "refused": _share(refused, whole.handed_in),
         "wait_s": every,
-        "wait_s_by_priority": {str(priority): found for priority, found in waits.items()},
+        "wait_s_by_priority": {str(priority): waits.quantiles() for priority, waits in whole.waits.items()},
         "wait_p50_s": every["p50"],
         "wait_p99_s": every["p99"],
         "wait_p99_urgent_s": urgent["p99"],
-        "utilisation": _share(sum(tally.busy.values()), slot_time),
+        "utilisation": _share(counts["busy", "us"], counts[THERE] * slots),
         "spread_by_agent": (spreads := _spreads(tally)),
         "spread": max(spreads.values(), default=None),
         "kills": tally.kills,
@@ -60,10 +63,11 @@ def figures(tally: Tally, scenario: Scenario, *, agents: int, slots: int, left: 
         "not_recovered": len(tally.hit),
         "health": dict(sorted(tally.events.items())),
         "scalings": [_scaling(tally, decision) for decision in tally.scalings],
-        "instances": _ends([minute.instances for minute in tally.minutes]),
-        "tokens": tally.tokens,
-        "cost_usd_micros": tally.cost_usd_micros,
-        "minutes": _series(tally.minutes),
+        "instances": _ends([minute.instances for minute in whole.minutes]),
+        "growth": _growth(tally.minutes) if len(scenario.phases) == 1 else None,
+        "tokens": counts["tokens", ""],
+        "cost_usd_micros": counts["cost", "usd_micros"],
+        "minutes": series(whole.minutes),
     }
     told["targets"] = [
         {"target": str(target), "value": told[target.figure], "holds": target.holds(told[target.figure])}
@@ -72,21 +76,13 @@ def figures(tally: Tally, scenario: Scenario, *, agents: int, slots: int, left: 
     return told
 
 
-def _waits(values: "array[int]") -> dict[str, float | None]:
-    """Quantiles by nearest rank, and the longest [s]."""
-    if not values:
-        return {**dict.fromkeys(_QUANTILES), "max": None}
-    ordered = np.sort(np.frombuffer(values, dtype=np.int64))
-    last = len(ordered) - 1
-    found = {name: int(ordered[min(last, int(len(ordered) * share))]) for name, share in _QUANTILES.items()}
-    return {name: _rounded(us / SECOND, 3) for name, us in {**found, "max": int(ordered[last])}.items()}
-
-
-def _joined(parts: Iterable["array[int]"]) -> "array[int]":
-    whole = array("q")
-    for part in parts:
-        whole.extend(part)
-    return whole
+def _growth(minutes: list[Minute]) -> float | None:
+    """By what share the dispatchers keep more in the last fifth of the simulated minutes than in the second one."""
+    fifth = len(minutes) // 5
+    if not fifth:
+        return None
+    early, late = (sum(m.held for m in part) for part in (minutes[fifth : 2 * fifth], minutes[len(minutes) - fifth :]))
+    return _share(late - early, early)
 
 
 def _spreads(tally: Tally) -> dict[str, float]:
@@ -103,7 +99,7 @@ def _spreads(tally: Tally) -> dict[str, float]:
 
 def _scaling(tally: Tally, decision: Mapping[str, Any]) -> dict[str, Any]:
     names = ("agent_id", "before", "after", "reason")
-    return {"minute": _rounded((decision["at"] - tally.begin) / 60 / SECOND, 1)} | {n: decision[n] for n in names}
+    return {"minute": _rounded(tally.scenario_us(decision["at"]) / 60 / SECOND, 1)} | {n: decision[n] for n in names}
 
 
 def _ends(values: list[int]) -> dict[str, int | None]:
@@ -112,12 +108,12 @@ def _ends(values: list[int]) -> dict[str, int | None]:
     return {"first": values[0], "least": min(values), "most": max(values), "last": values[-1]}
 
 
-def _series(minutes: list[Minute]) -> dict[str, list[int]]:
-    """The newest value of each step of a minute or more; of what ended, the sum."""
-    step = max(1, -(-len(minutes) // _POINTS))
+def series(minutes: list[Minute], points: int = _POINTS) -> dict[str, list[int]]:
+    """The newest value of each step of a minute or more, in so many steps at the most; of what ended, the sum."""
+    step = max(1, -(-len(minutes) // points))
     parts = [minutes[first : first + step] for first in range(0, len(minutes), step)]
-    series = {name: [getattr(part[-1], name) for part in parts] for name in ("instances", "waiting", "running")}
-    return {"step": [step], **series, "completed": [sum(minute.ended for minute in part) for part in parts]}
+    newest = {name: [getattr(part[-1], name) for part in parts] for name in ("instances", "waiting", "running")}
+    return {"step": [step], **newest, "completed": [sum(minute.ended for minute in part) for part in parts]}
 
 
 def _share(part: float, whole: float) -> float | None:
@@ -135,6 +131,7 @@ def table(found: Mapping[str, Any], title: str, about: str) -> str:
     """One scenario for the terminal."""
     outcomes = ", ".join(f"{count:,} {status}" for status, count in found["outcomes"].items())
     rows = [
+        *_passed_words(found),
         ("tasks", f"{found['handed_in']:,} handed in: {outcomes}"),
         ("lost, doubled, left", f"{found['lost']}, {found['doubled']}, {found['left']}"),
         ("attempts after the first", f"{found['attempts_again']:,}"),
@@ -145,6 +142,10 @@ def table(found: Mapping[str, Any], title: str, about: str) -> str:
         ("spread of load", ", ".join(f"{name} {_percent(s)}" for name, s in found["spread_by_agent"].items()) or "–"),
         ("health", ", ".join(f"{count} {what}" for what, count in found["health"].items()) or "nothing to tell"),
     ]
+    if found["growth"] is not None:
+        rows.append(
+            ("growth of what is kept", f"{found['growth']:+.1%} by the dispatchers, at the end beside early on")
+        )
     if found["kills"]:
         rows.append((f"work of {found['kills']} dead hosts", f"elsewhere after {_wait_words(found['recovery_s'])}"))
     rows.append(("cost", f"${found['cost_usd_micros'] / 1e6:,.2f}, {found['tokens'] / 1e6:,.1f} million tokens"))
@@ -161,6 +162,17 @@ def table(found: Mapping[str, Any], title: str, about: str) -> str:
         value = "nothing was measured" if target["value"] is None else f"{target['value']:g}"
         lines.append(f"    {'PASS' if target['holds'] else 'FAIL'}  {target['target']}: {value}")
     return "\n".join(lines)
+
+
+def _passed_words(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    simulated, passed = found["simulated_minutes"], found["passed_over_minutes"]
+    if not passed:
+        return []
+    return [
+        ("minutes simulated", f"{simulated:g}, and {passed:g} passed over, for one was like another"),
+        ("", "tasks, waits, utilisation and cost: of the simulated ones, and an estimate of the others"),
+        ("", "lost, doubled, left, health, spread, growth: of the simulated ones alone"),
+    ]
 
 
 def _scaling_words(change: Mapping[str, Any]) -> str:

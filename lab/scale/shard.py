@@ -32,6 +32,13 @@ class Shard:
         getattr(self.dispatcher, what)(event, self._clock.now)
         self._settle()
 
+    def held(self) -> int:
+        """All that the dispatcher and its pools keep, by number: what grows shows here, but for the ids of ended tasks,
+        which have a bound."""
+        pools = self.dispatcher.pools.values()
+        keepers: list[Any] = [self.dispatcher, *pools, *(pool.queue for pool in pools)]
+        return sum(_entries(value) for keeper in keepers for value in vars(keeper).values())
+
     def fall(self) -> None:
         """The process dies with all it knew; what it had written is there."""
         self._down = True
@@ -78,3 +85,14 @@ class Shard:
         for send in sends:
             if send.topic == "dispatch.log":
                 self._statuses[send.value["pool"]] = send.value
+
+
+_COLLECTIONS = (dict, list, set, deque)
+
+
+def _entries(value: Any) -> int:
+    """Of a collection, with those of the collections in it."""
+    if not isinstance(value, _COLLECTIONS):
+        return 0
+    parts = value.values() if isinstance(value, dict) else value
+    return len(value) + sum(len(part) for part in parts if isinstance(part, _COLLECTIONS))

@@ -16,6 +16,25 @@ class Minute(NamedTuple):
     waiting: int
     running: int
     ended: int
+    held: int
+    """All that the dispatchers keep in memory, by number; but for the ids of ended tasks, which have a bound."""
+
+
+class Stretch(NamedTuple):
+    """Minutes that were passed over."""
+
+    after: int
+    """So many were simulated before it."""
+    minutes: int
+    tasks: float
+    """That are expected to come in it."""
+    like: tuple[int, ...]
+    """The simulated minutes that stand for it, counted from 0."""
+
+
+Count = tuple[str, str | int]
+"""What is counted, and of which sort."""
+THERE: Count = ("there", "us")
 
 
 @dataclass
@@ -53,6 +72,9 @@ class Tally:
     recovered: "array[int]" = field(default_factory=lambda: array("q"))
     """How long that took [µs]."""
     minutes: list[Minute] = field(default_factory=list)
+    marks: list[Counter[Count]] = field(default_factory=list)
+    """What was counted at the beginning and after each minute; only where something may be passed over."""
+    passed: list[Stretch] = field(default_factory=list)
     _ended: int = 0
 
     # -- tasks
@@ -102,7 +124,23 @@ class Tally:
         for name in new:
             self.there.setdefault(name, at)
 
-    def minute(self, instances: int, waiting: int, running: int) -> None:
+    def minute(self, waiting: int, running: int, held: int) -> None:
         ended = self.statuses["completed"]
-        self.minutes.append(Minute(instances, waiting, running, ended - self._ended))
+        self.minutes.append(Minute(len(self.there), waiting, running, ended - self._ended, held))
         self._ended = ended
+
+    def counts(self, now: int) -> "Counter[Count]":
+        """What was counted up to now."""
+        there_us = sum(self.was_there.values()) + sum(now - since for since in self.there.values())
+        found: Counter[Count] = Counter({("status", status): count for status, count in self.statuses.items()})
+        found.update({("refused", priority): count for priority, count in self.refused.items()})
+        found.update({("waits", priority): len(waits) for priority, waits in self.waits.items()})
+        found["again", ""], found["tokens", ""] = self.again, self.tokens
+        found["cost", "usd_micros"] = self.cost_usd_micros
+        found["busy", "us"], found[THERE] = sum(self.busy.values()), there_us
+        return found
+
+    def scenario_us(self, at: int) -> int:
+        """So long after the beginning of the scenario, with what was passed over before."""
+        after = (at - self.begin) // 60_000_000
+        return at - self.begin + sum(s.minutes for s in self.passed if s.after <= after) * 60_000_000

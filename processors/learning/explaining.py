@@ -37,7 +37,9 @@ class View:
     best: int | None
     """The learned model's choice; None when it has none."""
     equals: Places
-    """Those as good as it, itself too."""
+    """Those that nothing but their weights sets apart from it, itself too."""
+    shares: Floats
+    """How likely each of these is to have the turn."""
     confidence: float
     """Of the learned model."""
 
@@ -119,10 +121,11 @@ def _said(view: View) -> str:
         return view.silence
     if view.best is None:
         return "nobody who could do it has room"
-    weights = view.weights
+    weights, own = view.weights, float(view.reading.weight[view.best])
+    weighed = "" if own == 1 else f"{own:.2f} (its weight) × "
     return (
         f"{view.scorer} expects {view.opinion.quality[view.best]:.2f}, known {view.opinion.known:.2f}; utility "
-        f"{view.utility[view.best]:.2f} = {weights.quality:g} × quality − {weights.cost:g} × cost − "
+        f"{view.utility[view.best]:.2f} = {weights.quality:g} × {weighed}quality − {weights.cost:g} × cost − "
         f"{weights.wait:g} × wait. Confidence {view.confidence:.2f}."
     )
 

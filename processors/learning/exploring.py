@@ -7,8 +7,8 @@ is exact:
 
     p(agent) = (1 − rate) · p_best(agent) + rate · p_try(agent)
 
-where p_best is even among equals, and p_try half even and half softmax of value and uncertainty over those that may be
-tried: the even half bounds 1/p, on which what is learned from the log rests.
+where p_best goes by the weights of equals, even where these are, and p_try is half even and half softmax of value and
+uncertainty over those that may be tried: the even half bounds 1/p, on which what is learned from the log rests.
 """
 
 from collections.abc import Sequence
@@ -75,11 +75,11 @@ def unknown(runs: Floats, like: Floats | None = None) -> Floats:
     return found if like is None else found * np.minimum(like, LIKE_MAX)
 
 
-def lead(values: Floats, unknown: Floats, may: Flags, best: int) -> float:
-    """How much less is known of one that may be tried than of the best; less where the best is known to be better, for
-    there a try costs more and teaches less. 0–1."""
-    behind = (values[best] - values[may]) / UNCERTAIN
-    return float(np.clip((unknown[may] - unknown[best] - behind).max(initial=0.0), 0.0, 1.0))
+def lead(values: Floats, unknown: Floats, may: Flags, best: int | Sequence[int]) -> float:
+    """How much less is known of one that may be tried than of the best, or of several equals on average; less where
+    the best is known to be better, for there a try costs more and teaches less. 0–1."""
+    behind = (np.mean(values[best]) - values[may]) / UNCERTAIN
+    return float(np.clip((unknown[may] - np.mean(unknown[best]) - behind).max(initial=0.0), 0.0, 1.0))
 
 
 def class_errors(errors: Floats, runs: Floats, members: Flags) -> float:
@@ -125,20 +125,25 @@ class Drawn:
     tried: bool
     """Whether exploration chose."""
     equals: Sequence[int]
+    shares: Sequence[float]
+    """How likely each of the equals is to have the turn."""
     tries: Floats
     rate: float
 
     def propensity(self, place: int) -> float:
         """The probability with which tasks like this go to this agent."""
-        by_rank = 1 / len(self.equals) if place in self.equals else 0.0
+        by_rank = self.shares[self.equals.index(place)] if place in self.equals else 0.0
         return (1 - self.rate) * by_rank + self.rate * float(self.tries[place])
 
 
-def drawn(task_id: str, best: int, equals: Sequence[int], tries: Floats, probability: float) -> Drawn:
-    """`best`: the one of the `equals` whose turn it is; `tries`: p_try, all zero when nobody may be tried."""
+def drawn(
+    task_id: str, best: int, equals: Sequence[int], shares: Sequence[float], tries: Floats, probability: float
+) -> Drawn:
+    """`best`: the one of the `equals` whose turn it is, as their `shares` give it; `tries`: p_try, all zero when nobody
+    may be tried."""
     probability = probability if tries.any() else 0.0
     if probability == 0 or draw(task_id, EXPLORE) >= probability:
-        return Drawn(best, False, equals, tries, probability)
+        return Drawn(best, False, equals, shares, tries, probability)
     bounds = np.cumsum(tries)
     place = int(np.searchsorted(bounds, draw(task_id, TRY) * bounds[-1], side="right"))
-    return Drawn(min(place, int(np.flatnonzero(tries)[-1])), True, equals, tries, probability)
+    return Drawn(min(place, int(np.flatnonzero(tries)[-1])), True, equals, shares, tries, probability)

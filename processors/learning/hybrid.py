@@ -21,7 +21,7 @@ from processors.learning.explaining import View, candidates, named, reason, step
 from processors.learning.learned import Opinion, Scorer
 from processors.learning.utility import Costs, Units, utilities, weights_of
 from processors.pricing import PRICES, Price
-from processors.reading import TURN, Places, Reading, Ruling
+from processors.reading import TURN, Places, Reading, Ruling, turn
 from processors.routing import RULES, Choice, Index, known
 from processors.skills import model_for
 from processors.standing import Flags, Floats
@@ -125,7 +125,7 @@ class Hybrid:
             return Decision(refused, None, self._index.places)
         left = _left_open(view)
         rate = self._rate(view, left, asked.terms, asked.measured)
-        drawn = exploring.drawn(asked.task["task_id"], left.best, left.equals, left.tries, rate.value)
+        drawn = exploring.drawn(asked.task["task_id"], left.best, left.equals, left.shares, left.tries, rate.value)
         return Decision(self._choice(view, rate, drawn, asked.settings), drawn, self._index.places)
 
     def _without_choice(self, task: TaskSubmitted, choice: Choice, settings: Sequence[Override]) -> Choice:
@@ -146,16 +146,19 @@ class Hybrid:
         model = model_for(skill, task, None, self._prices, settings=asked.settings, paused=self._paused())
         cost = self._costs.of(len(task["text"]), task["model"], model.model)
         opinion, silence = (None, told) if isinstance(told, str) else (told, "")
-        quality = reading.scores if opinion is None else opinion.quality
-        utility = utilities(quality, cost, index.standing.wait_ms, weights, terms.units)
+        quality = reading.merits if opinion is None else opinion.quality
+        merits = utilities(quality, cost, index.standing.wait_ms, weights, terms.units)
+        utility = utilities(quality * reading.weight, cost, index.standing.wait_ms, weights, terms.units)
         looked_at = self._looked_at(reading)
         considered = reading.room & looked_at
         if not considered.any():  # all are at work or failing: it knows best even then, and a queue is no refusal
             considered = index.standing.takes & looked_at
-        best, equals, sure = None, np.zeros(0, np.intp), 0.0
+        best, equals, shares, sure = None, np.zeros(0, np.intp), np.zeros(0), 0.0
         if opinion is not None and considered.any():
-            best, equals = _best(utility, considered, draw(task["task_id"], TURN))
-            gain = _gain(utility, best, ruling) / weights.quality
+            equals = _equals(merits, utility, considered)
+            place, shares = turn(reading.weight[equals], draw(task["task_id"], TURN))
+            best = int(equals[place])
+            gain = _gain(utility, equals, shares, ruling) / weights.quality
             sure = min(1.0, opinion.known / KNOWN) * min(1.0, max(0.0, gain / CLEAR_GAIN))
         return View(
             index,
@@ -171,6 +174,7 @@ class Hybrid:
             considered,
             best,
             equals,
+            shares,
             round(sure, 3),
         )
 
@@ -216,7 +220,7 @@ class Hybrid:
         standing, reading = self._index.standing, view.reading
         members = reading.able if reading.able.any() else reading.matching
         errors = exploring.class_errors(standing.errors, standing.runs, members)
-        unknown = exploring.lead(left.values, left.unknown, left.tries > 0, left.best)
+        unknown = exploring.lead(left.values, left.unknown, left.tries > 0, left.equals)
         return exploring.rate(terms.explore, reading.task["priority"], measured, errors, unknown)
 
     def _choice(self, view: View, rate: exploring.Rate, drawn: exploring.Drawn, settings: Sequence[Override]) -> Choice:
@@ -244,18 +248,22 @@ class Hybrid:
         return replace(choice, decided=known(choice, self._index.standing.of(drawn.place), scorer, expected))
 
 
-def _best(utility: Floats, among: Flags, turn: float) -> tuple[int, Places]:
-    """The best, of equals the one whose turn it is, and the equals."""
-    equals = np.flatnonzero(among & (utility >= utility[among].max() - EQUAL))
-    return int(equals[int(turn * len(equals))]), equals
+def _equals(merits: Floats, utility: Floats, among: Flags) -> Places:
+    """The best, and those that nothing but their weights sets apart from it, unless others come between.
+
+    `merits`: what each would be worth if all weighed the same."""
+    best = int(np.flatnonzero(among)[utility[among].argmax()])
+    alike = among & (np.abs(merits - merits[best]) <= EQUAL)
+    others = utility[among & ~alike].max(initial=-np.inf)
+    return np.flatnonzero(alike & (utility >= others))
 
 
-def _gain(utility: Floats, best: int, ruling: Ruling) -> float:
-    """What the model's choice is worth more than that of the rules. Of their equals the mean, whoever's turn it is: who
-    wins must not be left to chance, for the propensity does not tell of it. Nothing, where it was not asked of them."""
+def _gain(utility: Floats, equals: Places, shares: Floats, ruling: Ruling) -> float:
+    """What the model's choice is worth more than that of the rules. Of equals the mean, whoever's turn it is: who wins
+    must not be left to chance, for the propensity does not tell of it. Nothing, where it was not asked of them."""
     if not len(ruling.equals):
         return np.inf
-    gain = float(utility[best] - utility[ruling.equals].mean())
+    gain = float((utility[equals] * shares).sum() - (utility[ruling.equals] * ruling.shares).sum())
     return gain if np.isfinite(gain) else 0.0
 
 
@@ -264,6 +272,7 @@ class _Open(NamedTuple):
 
     best: int
     equals: Sequence[int]
+    shares: Sequence[float]
     values: Floats
     unknown: Floats
     tries: Floats
@@ -274,12 +283,13 @@ def _left_open(view: View) -> _Open:
     """The winner's best, its equals, and who may be tried in their place."""
     reading, standing = view.reading, view.index.standing
     if view.learned_wins and view.best is not None:
-        best, equals, values, among = view.best, view.equals, view.utility, view.considered
+        best, equals, shares, values, among = view.best, view.equals, view.shares, view.utility, view.considered
     else:
         assert view.ruling.place is not None
         able = reading.able & reading.room
         among = able if able.any() else reading.matching & reading.room
-        best, equals, values = view.ruling.place, view.ruling.equals, reading.scores
+        best, values = view.ruling.place, reading.scores
+        equals, shares = view.ruling.equals, view.ruling.shares
     may = exploring.plausible(values, among, standing.errors, standing.runs)
     unknown = exploring.unknown(standing.runs, view.opinion.like if view.opinion else None)
-    return _Open(best, equals.tolist(), values, unknown, exploring.chances(values, unknown, may))
+    return _Open(best, equals.tolist(), shares.tolist(), values, unknown, exploring.chances(values, unknown, may))

@@ -6,18 +6,18 @@ several uncertain steps is more than any of them is expected to be, and its inte
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
 from processors.forecasting.forecast import Forecast
-from processors.scaling.history import HORIZON_S, STEP_S, ahead
+from processors.scaling.history import DAY_S, HORIZON_S, STEP_S, ahead
 
 HOUR = HORIZON_S // STEP_S
 """Steps."""
 LATE = 2
 """Steps for which an outlook is used, when no newer one comes."""
-DAY_S = 86_400
+WEEK_S = 7 * DAY_S
 
 
 class Busiest(NamedTuple):
@@ -49,19 +49,50 @@ class Outlook:
 
 def outlook(peaks: Mapping[int, float], now_s: int) -> Outlook | None:
     """`peaks`: the busiest minute of each step. Null where too little is known to have tried it on the past."""
-    hours = ahead(_highest_of_hours(peaks), now_s, HOUR + LATE)
+    highest = highest_of_hours(peaks)
+    hours = ahead(highest, now_s, HOUR + LATE)
     if hours is None:
         return None
+    if now_s - min(highest) < 2 * WEEK_S:  # later the forecast knows weeks by itself
+        hours = _with_a_week_ago(hours, highest, now_s)
     by_time = defaultdict[int, list[float]](list)
     for at, peak in peaks.items():
         by_time[at % DAY_S].append(peak)
     return Outlook(hours, {time: fmean(found) for time, found in by_time.items()})
 
 
-def _highest_of_hours(peaks: Mapping[int, float]) -> dict[int, float]:
+def highest_of_hours(peaks: Mapping[int, float]) -> dict[int, float]:
     """Of the hour that ends with each step; a step without any work is nothing to a past without work."""
     found: dict[int, float] = {}
     for at, peak in peaks.items():
         for later in range(at, at + HORIZON_S, STEP_S):
             found[later] = max(found.get(later, 0.0), peak)
     return found
+
+
+def _with_a_week_ago(hours: Forecast, highest: Mapping[int, float], now_s: int) -> Forecast:
+    """Where the same time a week ago says quite another thing than the days before, neither is believed alone: half of
+    either at first, then by how far each was off in the last day. The interval reaches from one to the other."""
+    belief = _belief_in_weeks(highest, now_s)
+    value, low, high = list(hours.value), list(hours.low), list(hours.high)
+    for n, at in enumerate(hours.at_s):
+        if at - WEEK_S < min(highest):
+            continue
+        ago, width = highest.get(at - WEEK_S, 0.0), high[n] - low[n]
+        if not low[n] - width <= ago <= high[n] + width:
+            value[n] += belief * (ago - value[n])
+            low[n], high[n] = min(low[n], ago), max(high[n], ago)
+    return replace(hours, value=value, low=low, high=high)
+
+
+def _belief_in_weeks(highest: Mapping[int, float], now_s: int) -> float:
+    under_way = now_s - now_s % STEP_S
+    last_day = range(under_way - DAY_S, under_way, STEP_S)
+    known = [at for at in last_day if at - WEEK_S >= min(highest)]
+    off = {
+        back: sum(abs(highest.get(at, 0.0) - highest.get(at - back, 0.0)) for at in known) for back in (DAY_S, WEEK_S)
+    }
+    if not sum(off.values()):
+        return 0.5
+    share = len(known) / len(last_day)
+    return 0.5 + share * (off[DAY_S] / sum(off.values()) - 0.5)

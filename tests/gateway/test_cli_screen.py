@@ -366,6 +366,11 @@ def test_the_agents_fit_the_terminal_and_a_sum_that_is_not_whole_says_so(size: S
     assert "sort: cost, greatest first" in lines[-1]
 
 
+def test_a_cost_of_which_nothing_is_known_is_no_cost_of_at_least_nothing() -> None:
+    said = {(usd, whole): load.cost_said(usd, is_whole=whole) for usd in (0, 1_250_000) for whole in (True, False)}
+    assert [said[0, True], said[0, False], said[1_250_000, False]] == ["$0.00", "-", "≥$1.25"]
+
+
 def test_more_agents_than_lines_are_scrolled_through() -> None:
     fleet = Fleet(loads([agent(f"a-{n:03}") for n in range(100)], [], all_tasks=True))
     lines = plain(load.draw(fleet, link(), load.Look("agent", first=50), Size(80, 24), NOW))

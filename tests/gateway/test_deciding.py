@@ -14,17 +14,19 @@ from tests.support.agents import agent, pool, skill, task
 from tests.support.experiments import running
 from tests.support.opinions import ByFirstWord, promoted_record
 from tests.support.registries import Known
+from tests.support.weighing import weight
 
 AGENTS = (agent("a", "code_review", description="Tax"), agent("b", "code_review", description="Review"))
 
 
-def known(*agents, models=None, experiments=(), skills=None, pools=None):
+def known(*agents, models=None, experiments=(), skills=None, pools=None, weights=None):
     return Registries(
         {one["agent_id"]: one for one in agents},
         pools or {},
         skills or {},
         models or {},
         {one["experiment"]: one for one in experiments},
+        weights or {},
     )
 
 
@@ -40,15 +42,15 @@ def test_it_is_what_the_router_would_decide(text, over):
     pools = {"a": pool("a", completed=7, load_score=20.0)}
     registry = Known(*agents)
     registry.skills, registry.pools = skills, pools
+    registry.weights = weights = {"a": weight("a", 0.7), "p": weight("p", 1.3)}
     promoted = Promoted(registry, ByFirstWord)
     promoted.look()
     router = Routing(registry, DEFAULTS, promoted)
     for number in range(5):
         asked = task(text, task_id=str(number), **over)
         (there,) = router.choose([router.enrol(asked)])
-        assert (
-            decide(DEFAULTS, known(*agents, skills=skills, pools=pools), asked, ByFirstWord()).decision.choice == there
-        )
+        of = known(*agents, skills=skills, pools=pools, weights=weights)
+        assert decide(DEFAULTS, of, asked, ByFirstWord()).decision.choice == there
 
 
 def test_a_model_that_cannot_be_used_is_told_and_the_rules_decide():

@@ -90,7 +90,7 @@ def test_a_skill_is_found_by_meaning_where_no_word_of_it_is_said(monkeypatch: py
         "law": skill("law", description="Reads agreements."),
         "kitchen": skill("kitchen", description="Plans meals."),
     }
-    best = Finder(Settings()).find("What is for dinner?", AGENTS, {}, skills).skills[0]
+    best = Finder(Settings()).find("What is for dinner?", AGENTS, {}, skills, {}).skills[0]
     assert (best.skill, best.weak) == ("kitchen", False)
 
 
@@ -98,11 +98,11 @@ def test_an_agent_is_embedded_again_only_when_what_is_said_of_it_changes(monkeyp
     made = Counting()
     monkeypatch.setattr(embedding, "load", lambda name: made)
     finder = Finder(Settings())
-    best = finder.find("What is for dinner?", AGENTS, {}, {}).agents[0]
+    best = finder.find("What is for dinner?", AGENTS, {}, {}, {}).agents[0]
     assert (best.agent_id, best.fit) == ("cook", ALIKE_WORTH)
     made.asked.clear()
     changed = AGENTS | {"cook": AGENTS["cook"] | {"description": "Counts calories of meals."}}
-    finder.find("What is for dinner?", changed, {}, {})
+    finder.find("What is for dinner?", changed, {}, {}, {})
     assert [text for text in made.asked if text.startswith(("Reads", "Does"))] == []
     assert any("calories" in text for text in made.asked)
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from gateway.record import Record
 from gateway.turns import ANSWER_BYTES_MAX, exchange_of, turn_of
+from gateway.way import REASON_CHARS
 from tests.gateway.live.log import assigned, feedback, outcome, progress, story
 
 WHO = {"task_id": "t", "session_id": "s", "tenant_id": "acme"}
@@ -54,6 +55,22 @@ def test_the_outcome_takes_the_place_of_what_was_streamed_unless_it_is_empty() -
     assert turn_of("t", told(end={"output": "All of it"}))["answer"] == "All of it"
     stopped = turn_of("t", told(end={"output": "", "status": "cancelled"}))
     assert (stopped["answer"], stopped["state"]) == ("2.1 2.2 2.3 ", "cancelled")
+
+
+def test_the_model_is_the_chosen_one_as_soon_as_it_is_chosen_and_then_the_one_that_answered() -> None:
+    way = [{"step": step, "result": "r", "reason": "w" * 1000} for step in ("analyse", "model", "rules", "agent")]
+    routed = [
+        r._replace(event=r.event | {"model": "chosen", "steps": way}) if r.name == "RoutingDecision" else r
+        for r in told()
+    ]
+    turn = turn_of("t", routed)
+    assert (turn["state"], turn["model"]) == ("running", "chosen")
+    assert [one["step"] for one in turn["steps"]] == ["analyse", "model", "agent"]
+    assert all(len(one["reason"]) == REASON_CHARS for one in turn["steps"])
+    end = Record("", 0, 99, "TaskOutcome", outcome(WHO, 2, "writer") | {"model": "stood in"})
+    assert turn_of("t", [*routed, end])["model"] == "stood in"
+    simulated = end._replace(event=end.event | {"model": None})
+    assert turn_of("t", [*routed, simulated])["model"] is None
 
 
 def test_the_newest_feedback_counts() -> None:

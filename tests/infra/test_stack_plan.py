@@ -37,13 +37,14 @@ def test_outside_servers_are_not_started() -> None:
         "joiner-0",
         "scorer-0",
         "monitor-0",
+        "lab-0",
     ]
     assert plan.names(outside) == ours
 
 
 def test_without_a_sink_there_is_no_warehouse_and_without_a_gateway_no_page() -> None:
     bare = ["kafka", "redis", "router-0", "dispatcher-0", "executor-0"]
-    without = {"sinks": 0, "joiners": 0, "scorers": 0, "monitors": 0}
+    without = {"sinks": 0, "joiners": 0, "scorers": 0, "monitors": 0, "labs": 0}
     assert plan.names(Settings(gateways=0, **without)) == bare
     assert plan.names(Settings(gateways=2, **without)) == [*bare, "gateway-0", "gateway-1"]
 

@@ -92,5 +92,6 @@ def test_nothing_runs_and_nothing_is_stopped_in_an_empty_folder(settings: Settin
         "joiner-0",
         "scorer-0",
         "monitor-0",
+        "lab-0",
     ]
     assert not stack.down(settings)

@@ -200,6 +200,8 @@ def test_a_learned_router_is_held_against_the_rules(tmp_path):
         assert figure(asker, "learned_success") is None and figure(asker, "model_updates") is None
         store(settings, events)
         assert figure(asker, "learned_success") == 0.75 / 0.25
+        (over_time,) = asker.rows_of(questions()["learned_over_time"].sql, {"hours": "1", "step_s": "86400"}).rows
+        assert over_time[1:3] == [0.75, 0.25] and [int(count) for count in over_time[3:]] == [4, 4]
         assert figure(asker, "model_updates") == 1
 
 

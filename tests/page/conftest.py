@@ -25,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A running line with its gateway. A text with `[[slow]]` is answered slowly; see tests/support/messages_api."""
     with MessagesApi().serving() as api:
         model = {"anthropic_api_key": "any", "anthropic_base_url": api.url, "redos_max": 0}
-        many = {"gateway_connections_user_max": 100, "gateway_requests_per_s": 2000.0}
+        many = {"gateway_requests_per_s": 2000.0}
         with running_line(settings_in(tmp_path_factory.mktemp("site"), gateways=1, **model, **many)) as settings:
             yield Site(settings, api)
 

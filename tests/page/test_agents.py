@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from infra import kafka
+from infra.registry import WEIGHTS
+from schemas.codec import encode
 from tests.support.site import Site, Visit
 from tests.support.waiting import until
+from tests.support.weighing import weight
 
 pytestmark = pytest.mark.e2e
 HOSTILE = "Checks <img src=x onerror=document.title='broken'> contracts."
@@ -138,6 +142,8 @@ def test_what_a_file_defines_says_why_it_cannot_be_removed_and_its_tasks_tell_wa
     page.goto("/agents/code-reviewer")
     expect(page.get_by_role("button", name="Remove")).to_be_disabled()
     expect(page.locator("#why-stays")).to_contain_text("is defined by a file")
+    expect(page.locator("#why-stays code").first).to_contain_text("headway agents edit")
+    expect(page.locator("#why-stays")).not_to_contain_text("`")
     headings = page.get_by_role("table", name="Newest tasks").get_by_role("columnheader")
     expect(headings).to_have_text(["Handed in", "State", "Task", "Waited", "Took", "Cost"])
 
@@ -191,3 +197,27 @@ def test_a_skill_is_defined_changed_and_removed_and_tells_the_model_it_is_given(
     page.get_by_role("dialog").get_by_role("button", name="Remove covenant_check").click()
     expect(page).to_have_url(re.compile("/agents.show=skills$"))
     assert "covenant_check" not in [one["skill"] for one in site.caller().get("/api/skills")["skills"]]
+
+
+def weighs(site: Site, value: float, reason: str = "") -> None:
+    """What the line would make of days, until the gateway knows."""
+    made = weight("researcher", value, reason=reason)
+    producer = kafka.producer(site.settings)
+    producer.produce(WEIGHTS, encode("AgentWeight", made), b"researcher")
+    assert producer.flush(10) == 0
+    until(lambda: site.caller().get("/api/agents/researcher")["now"]["weight"] == made, 20, "the gateway knows")
+
+
+def test_how_much_an_agent_is_preferred_is_told_with_the_reason(visit: Visit, site: Site) -> None:
+    page, reason = visit.page, f"People called 0 answers good and 9 bad {HOSTILE}"
+    weighs(site, 0.91, reason)
+    page.goto("/agents")
+    expect(row(page, "researcher").locator("td[data-label='Weight']")).to_have_text("0.91")
+    expect(row(page, "code-reviewer").locator("td[data-label='Weight']")).to_have_text("1.00")
+    page.goto("/agents/researcher")
+    expect(page.locator(".tile").filter(has_text="Weight")).to_contain_text("1.00 before")
+    expect(page.get_by_text(f"Weight: {reason}")).to_be_visible()
+    assert page.title() == "researcher · Headway" and visit.grave_findings() == []
+    page.goto("/agents/code-reviewer")
+    expect(page.locator(".tile").filter(has_text="Weight")).to_contain_text("as much as others")
+    weighs(site, 1.0)

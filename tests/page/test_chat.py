@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.support.site import Site, Visit
+from tests.support.site import Site, Visit, one_context
 
 pytestmark = pytest.mark.e2e
 
@@ -45,9 +45,85 @@ def test_an_answer_is_streamed_and_goes_on_where_it_was_after_a_reload(page: Pag
     expect(answer).to_have_text(re.compile(r"^Here is the answer .* being written$"))
     assert asked(site, "an answer that is being written") == 1
     turn.locator(".steps summary").click()
-    for step in ("Understood", "Agent", "Model", "Instance", "Answer"):
+    for step in ("Analysed", "Skill", "Model", "Agent", "Writing"):
         expect(turn.locator(".steps li", has_text=step).first).to_have_attribute("data-state", "done")
     expect(turn.locator(".figures")).to_contain_text("tokens")
+
+
+def test_in_mid_answer_the_steps_name_the_model_that_was_asked_and_go_on_doing_so(page: Page, site: Site) -> None:
+    page.goto("/chat")
+    text = "[[slow]] Review this function for mistakes, and say which model looks at it: def f(x): return x"
+    turn = say(page, text)
+    turn.locator(".steps summary").click()
+    expect(turn.locator(".answer")).to_contain_text("Here is", timeout=DONE_MS)
+    model = next(one["model"] for one in site.api.requests if text in str(one["messages"][-1]["content"]))
+    step = turn.locator(".steps li", has_text="Model")
+    expect(step.locator(".what")).to_contain_text(model)
+    expect(step.locator(".why")).not_to_be_empty()
+    names = turn.locator(".steps li .name")
+    expect(names).to_have_text(["Analysed", "Skill", "Model", "Agent", "Writing"])
+    expect(turn.locator(".steps li", has_text="Analysed").locator(".what")).to_contain_text("complexity")
+    page.reload()
+    turn.locator(".steps summary").click()
+    expect(turn).to_have_attribute("data-state", "open")
+    expect(step.locator(".what")).to_contain_text(model)
+    ended(turn)
+    expect(step.locator(".what")).to_contain_text(model)
+    page.goto(f"/tasks/{turn.get_attribute('data-task')}")
+    expect(page.locator(".way dt")).to_have_text(["Analysed", "Skill", "Model"])
+    expect(page.locator(".way")).to_contain_text(model)
+
+
+def test_models_of_skills_can_be_asked_for(page: Page, site: Site) -> None:
+    named = {model for skill in site.caller().get("/api/skills")["skills"] for model in skill["preferred"]}
+    page.goto("/chat")
+    for model in sorted(named):
+        expect(page.get_by_label("Model", exact=True).locator(f"option[value='{model}']")).to_have_count(1)
+
+
+def test_five_tabs_of_a_conversation_are_no_more_than_a_person_may_have_by_default(
+    visit: Visit, context: BrowserContext, site: Site
+) -> None:
+    visit.page.goto("/chat")
+    ended(say(visit.page, "Say something that five tabs show"))
+    tabs = [Visit(context.new_page(), site) for _ in range(4)]
+    for tab in tabs:
+        tab.page.goto(visit.page.url)
+        expect(tab.page.locator("article.turn[data-task]")).to_have_count(1)
+        expect(tab.page.locator("#lamp")).to_have_attribute("data-state", "live")
+    for tab in tabs:
+        assert tab.complaints == []
+        tab.page.close()
+
+
+def test_a_tab_too_many_says_what_to_do_where_one_looks_and_goes_on_when_there_is_room(
+    browser: Browser, site: Site
+) -> None:
+    token = site.token()
+    with one_context(browser, site) as context:
+        visit = Visit(context.new_page(), site)
+        visit.let_in(token)
+        visit.page.goto("/chat")
+        ended(say(visit.page, "Say something that few tabs show"))
+        second, third = (Visit(context.new_page(), site) for _ in range(2))
+        second.page.goto(visit.page.url)
+        expect(second.page.locator("article.turn[data-task]")).to_have_count(1)
+        third.page.goto(visit.page.url)
+        blank = third.page.locator(".talk .welcome")
+        expect(blank).to_contain_text("close a tab, or have gateway_connections_user_max raised")
+        assert third.grave_findings() == []
+        second.page.close()
+        third.page.locator(".talk").get_by_role("button", name="Try again").first.click()
+        expect(third.page.locator("article.turn[data-task]")).to_have_count(1)
+        expect(blank).to_be_hidden()
+
+
+def test_a_conversation_that_there_is_not_says_so_as_other_views_do(page: Page) -> None:
+    page.goto("/chat/nosuch")
+    expect(page.locator(".talk")).to_contain_text("There is no conversation nosuch.")
+    expect(page.get_by_label("Message", exact=True)).to_be_hidden()
+    page.get_by_role("link", name="All conversations").click()
+    expect(page.get_by_label("Message", exact=True)).to_be_visible()
 
 
 def test_stop_keeps_what_was_written_and_the_same_can_be_asked_again(page: Page) -> None:

@@ -79,6 +79,19 @@ FOUND = """async ([board, pools, targets, more]) => {
   return findings({ ...seen, ...more }).map((one) => one.text);
 }"""
 
+ERRORS = """async (later) => {
+  // One task that failed, and then ten minutes with one failure in twenty-five.
+  const { Charts } = await import("/views/live-charts.js");
+  const charts = new Charts(document.createElement("p"));
+  const element = document.createElement("div");
+  element.className = "live";
+  element.append(charts.element);
+  document.getElementById("main").replaceChildren(element);
+  const point = (n) => ({ at: Date.now() - 5000 * (120 - n), ended_per_s: later, failed_per_s: 0, error_rate: 0.04 });
+  const first = { ...point(0), ended_per_s: 1 / 60, error_rate: 1 };
+  charts.show([first, ...Array.from({ length: 119 }, (_, n) => point(n + 1))]);
+}"""
+
 
 def play(page: Page) -> None:
     page.goto("/")
@@ -186,6 +199,26 @@ def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> No
     assert any("1 waits" in one for one in found(page, {"ended_per_s": 0, "running": 0, "waiting": 1}))
     assert "is spent" in found(page, {"cost_usd_micros_today": 9}, cap=10)[0]
     assert "hears nothing from Kafka" in found(page, {}, live={"state": "stale", "since": 0})[0]
+
+
+@pytest.mark.parametrize(("later", "axis", "beyond"), [(10.0, "10 %", ["▲ 100 %, of few"]), (0.1, "100 %", [])])
+def test_a_share_of_few_tasks_does_not_flatten_that_of_many(
+    page: Page, later: float, axis: str, beyond: list[str]
+) -> None:
+    page.evaluate(ERRORS, later)
+    chart = page.locator("main [data-chart=errors]")
+    expect(chart.locator(".grid .tick:not(.limit, .beyond)").last).to_have_text(axis)
+    expect(chart.locator(".grid .beyond")).to_have_text(beyond)
+
+
+def test_what_ended_a_moment_ago_is_not_counted_as_running(page: Page) -> None:
+    play(page)
+    page.evaluate("() => { window.end = stage.task(); }")
+    expect(page.locator(".running .rows li")).to_have_count(1)
+    expect(page.locator(".running .figures")).to_have_text("")
+    page.evaluate("end()")
+    expect(page.locator(".running .figures")).to_have_text("1 just ended")
+    expect(page.locator(".running .rows li.over .share")).to_have_text("completed")
 
 
 def test_every_zone_is_seen_also_one_in_which_nothing_lives(page: Page) -> None:

@@ -17,6 +17,14 @@ ANSWERS = {
         "columns": ["apart", "band", "expected", "observed", "decisions"],
         "rows": [[None, 0.1, 0.15, 0.0, 20], [0.25, 0.8, 0.85, 0.6, 200]],
     },
+    "learned_over_time": {
+        "columns": ["from_time", "learned_accurate", "rules_accurate", "learned", "by_rules"],
+        "rows": [
+            ["2026-11-21 06:00:00", 0.5, 0.5, "10", "100"],
+            ["2026-11-21 12:00:00", None, 0.5, "0", "100"],
+            ["2026-11-21 18:00:00", 0.9, 0.5, "90", "4"],
+        ],
+    },
     "task_drift": {
         "columns": ["psi", "feature", "tasks", "learned_from"],
         "rows": [[0.36, "length of the text", 240, 200], [0.02, "items", 240, 200]],
@@ -54,6 +62,14 @@ def test_a_model_is_put_to_use_and_taken_back_with_a_question_that_names_the_eff
     expected = page.get_by_role("region", name="Expected and observed success")
     expect(expected).to_contain_text("Where it says 80–90 % it expects 25 points more than comes true")
     expect(expected.get_by_role("row", name=re.compile("^10–20 %"))).to_contain_text("15 %")
+    said = "15 % expected, 0 % came true; 85 % expected, 60 % came true"
+    curve = expected.get_by_role("img", name=re.compile("Calibration curve"))
+    expect(curve).to_have_attribute("aria-label", re.compile(said))
+    expect(curve.locator("circle.few")).to_have_count(1)
+    beside = page.get_by_role("region", name="Learned beside the rules")
+    expect(beside).to_contain_text("Learned 86 % of 100 tasks")
+    expect(beside).to_contain_text("rules 50 % of 204")
+    expect(beside.get_by_role("img").locator("circle")).to_have_count(5)
     drift = page.get_by_role("region", name="Drift of the tasks")
     expect(drift).to_contain_text("The tasks are others by their length of the text")
     assert visit.grave_findings() == []

@@ -34,6 +34,14 @@ def decision(router: str, values: tuple[float | None, float | None]) -> dict[str
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_the_lag_is_told_in_steps_for_a_figure_that_changes_each_second_only_flickers() -> None:
+    said = [
+        asked_of_node(FLEET_SAID, "../format.js", {"name": "lagSaid", "given": [ms]}) for ms in (0, 49, 51, 999, 4200)
+    ]
+    assert said == ["< 50 ms", "< 50 ms", "< 100 ms", "< 1 s", "4 s"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 @pytest.mark.parametrize(
     ("asked", "said", "made"),
     [
@@ -134,6 +142,15 @@ def test_the_word_of_a_chip_finds_that_state_and_any_other_is_a_part_of_a_word(
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+def test_of_two_intervals_of_one_effect_the_page_says_which_is_which() -> None:
+    alone, among = (
+        asked_of_node(FLEET_SAID, "experiments-said.js", {"name": "bandSaid", "given": [n]}) for n in (1, 3)
+    )
+    assert "alone" not in alone and alone.endswith("right at all looks together.")
+    assert "of this comparison alone" in among and "wider, so that all 3 comparisons hold together" in among
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 def test_each_zone_that_may_be_chosen_brings_its_own_number_where_that_is_known() -> None:
     agent = {"instances": 12, "asked": {"zones": [{"zone": "a", "instances": 7}, {"zone": "b", "instances": 5}]}}
     given = [agent, [{"zone": zone} for zone in "abc"]]
@@ -150,3 +167,56 @@ def asked_of_node(script: str, module: str, asked: dict[str, Any]) -> Any:
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+LAB_PLAN: dict[str, Any] = {
+    "minutes": 60,
+    "load": [{"minutes": 10, "per_minute": 500}, {"minutes": 50, "per_minute": 100}],
+    "faults": [{"kind": "kill", "first_minutes": 15, "every_minutes": 20, "away_s": 60, "percent": 10, "delay_ms": 0}],
+    "failures": 0,
+}
+WAIT = {"write": None, "better": -1}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("tasksOf", [LAB_PLAN, 400, None], 20_000),
+        ("tasksOf", [LAB_PLAN, 200, 12], 5_200),
+        (
+            "stepsOf",
+            [LAB_PLAN, 100, 12],
+            [{"from": 0, "to": 10, "value": 250}, {"from": 10, "to": 12, "value": 50}],
+        ),
+        (
+            "windowsOf",
+            [LAB_PLAN, None],
+            [{"from": at, "to": at + 1, "kind": "kill"} for at in (15, 35, 55)],
+        ),
+        ("windowsOf", [LAB_PLAN, 15], []),
+        ("faultInWords", LAB_PLAN["faults"], "10 % of the hosts die after 15 min and every 20 min, for 1 min"),
+        ("estimate", [LAB_PLAN, 200, None, {"tasks_per_s": 2000, "measured": True}],
+         "10,000 tasks: about 6 s (as the newest runs went)."),
+        ("moments", [240, 8], [{"at": 30 * n, "words": f"{n / 2:g} h"} for n in range(9)]),
+        ("moments", [4320, 4], [{"at": 1440 * n, "words": f"{n} d"} for n in range(4)]),
+        ("difference", [WAIT, 2, 1, True], {"words": "−50 %", "word": "better", "tone": "good"}),
+        ("difference", [WAIT, 1, 5, True], {"words": "5 times", "word": "worse", "tone": "bad"}),
+        ("difference", [WAIT, 1, 5, False], {"words": "5 times", "word": "", "tone": "quiet"}),
+        ("difference", [WAIT, 1, None, True], None),
+        ("leftMs", [0.5, 1_000_000, 11_000_000], 10_000),
+        ("leftMs", [0, 1_000_000, 11_000_000], None),
+        ("pointsOf", [None], []),
+        (
+            "pointsOf",
+            [{"step_minutes": 5, "instances": [7], "waiting": [1], "running": [2], "completed": [50]}],
+            [{"minute": 5, "instances": 7, "waiting": 1, "running": 2, "completed": 10}],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_scenarios_and_runs(name: str, given: list[Any], said: Any) -> None:
+    words = json.dumps({"name": name, "given": given})
+    command = ["node", "--input-type=module", "-e", FLEET_SAID, str(VIEWS / "lab-said.js"), words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == said

@@ -9,8 +9,15 @@ from tests.support.site import Site, Visit
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
-VIEWS = {"/": "Live", "/tasks": "Tasks", "/chat": "Chat", "/agents": "Agents", "/experiments": "Experiments"}
-VIEWS |= {"/fleet": "Fleet"}
+VIEWS = {
+    "/": "Live",
+    "/tasks": "Tasks",
+    "/chat": "Chat",
+    "/agents": "Agents",
+    "/experiments": "Experiments",
+    "/lab": "Lab",
+}
+VIEWS |= {"/fleet": "Fleet", "/lab": "Lab"}
 
 SEEN = """state => {
   Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
@@ -70,9 +77,43 @@ def test_every_view_is_free_of_grave_accessibility_findings_and_nothing_overflow
         expect(page.locator("#nav a[aria-current]")).to_have_text(VIEWS[path])
         expect(page.locator("main > .loading")).to_have_count(0)
         assert visit.grave_findings() == []
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert visit.grave_findings() == []
+        page.set_viewport_size({"width": 1280, "height": 800})
     for width in (1440, 1024, 390, 360):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"too wide at {width}"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_dialog_is_free_of_grave_accessibility_findings(visit: Visit, width: int, scheme: str) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/tasks")
+    page.get_by_role("button", name="New task").click()
+    expect(page.get_by_role("dialog", name="New task")).to_be_visible()
+    assert visit.grave_findings() == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert visit.grave_findings() == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Signed in as").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("dialog", name="Sign out?")).to_be_visible()
+    assert visit.grave_findings() == []
+
+
+def test_the_help_names_the_key_of_every_view_and_ends_above_its_button(page: Page) -> None:
+    page.keyboard.press("?")
+    help_ = page.get_by_role("dialog", name="Keys")
+    keys = [" ".join(key.locator("kbd").all_inner_texts()) for key in help_.locator("dt").all()]
+    for key in "ltcafwem":
+        assert f"g {key}" in keys
+    last, close = help_.locator("dd").last.bounding_box(), help_.get_by_role("button").bounding_box()
+    assert last is not None and close is not None and close["y"] - (last["y"] + last["height"]) >= 8
 
 
 def test_an_address_that_is_none_says_so_and_is_answered_404(visit: Visit) -> None:

@@ -57,6 +57,25 @@ def test_a_task_that_is_handed_in_here_is_seen_being_written_until_its_outcome(v
     expect(events.first).to_contain_text(re.compile(r"tasks\.submitted/\d+/\d+"))
 
 
+def test_when_more_come_than_one_can_follow_they_wait_although_nobody_is_at_the_list(visit: Visit) -> None:
+    page, said = visit.page, session()
+    page.goto(f"/tasks?session={said}")
+    expect(page.locator(".instead")).to_contain_text("No task matches")
+    for n in range(30):
+        visit.site.submit(f"One of many, number {n}", session_id=said)
+    fresh = page.locator(".fresh")
+    expect(fresh).to_have_text(re.compile(r"\d+ new ↑"))
+    fresh.click()
+    expect(fresh).to_be_hidden()
+    expect(rows(page).first).to_contain_text("number 29")
+    page.mouse.move(0, 0)
+    for n in range(30, 60):
+        visit.site.submit(f"One of many, number {n}", session_id=said)
+    expect(fresh).to_be_visible()
+    expect(fresh).to_be_hidden()  # they come no more: what waits comes in by itself
+    expect(rows(page).first).to_contain_text("number 59")
+
+
 def test_an_address_of_a_task_shows_it_as_soon_as_it_is_there(visit: Visit) -> None:
     page, key = visit.page, uuid.uuid4().hex
     task_id = task_id_of("default", key, 0)

@@ -25,6 +25,7 @@ SERVICES = {
     "joiner",
     "scorer",
     "monitor",
+    "lab",
 }
 """Who may stand in topics.yaml; a list, so that a typing error is no new service."""
 

@@ -1,5 +1,6 @@
 """The gate: what has learned something passes, and what is worse than the rules never does."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorer_service import gate
-from scorer_service.gate import Held, Scores, judge
+from scorer_service.gate import Difference, Held, Scores, judge
 
 COUNT, OPTIONS = 600, 3
 
@@ -34,6 +35,19 @@ def world(seed: int = 0, propensity: float = 1 / OPTIONS, good: float = 0.9, bad
 
 def says(quality: Any, abstains: Any = None) -> Scores:
     return Scores(np.asarray(quality, np.float64), np.zeros(len(quality), np.bool_) if abstains is None else abstains)
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        (Difference(0.1234, 0.01, 0.2, 1.0), "+0.123 [+0.010, +0.200]"),
+        (Difference(0.00012, -0.00003, 0.00041, 0.9), "+0.00012 [-0.00003, +0.00041]"),
+        (Difference(0.0, 0.0, 0.0, 0.5), "no difference"),
+        (Difference(0.0, -math.inf, math.inf, 0.5), "+0.000 [-inf, +inf]"),
+    ],
+)
+def test_a_difference_is_told_with_the_digits_that_it_takes_to_be_seen(difference: Difference, said: str) -> None:
+    assert str(difference) == said
 
 
 @pytest.mark.parametrize("propensity", [1 / OPTIONS, 1.0], ids=["by chance", "nothing left to chance"])

@@ -18,11 +18,11 @@ def test_tasks_are_done_in_their_order_and_one_that_fails_stops_none():
     assert taken == [6, 3]
 
 
-def test_only_the_busiest_agents_are_predicted_and_sizes_only_where_they_could_change(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(foresight, "AGENTS_MAX", 1)
+def test_sizes_are_forecast_only_where_they_could_change():
     begin = T0 - T0 % STEP_S
     steps = range(begin - LEAST_S, begin, STEP_S)
     loads = {name: dict.fromkeys(steps, tasks) for name, tasks in (("idle", 1.0), ("busy", 9.0))}
-    found = foresight._ahead(loads, loads, begin + 30, least=10.0)
+    found = foresight._ahead(loads, {"busy": loads["busy"]}, begin + 30, least=10.0)
     assert (set(found.outlooks), found.slots) == ({"busy"}, {})
+    assert set(foresight._ahead(loads, {}, begin + 30, least=5.0).slots) == {"busy"}
     assert found.outlooks["busy"].next_hour(begin + 30).value == pytest.approx(9.0)

@@ -1,5 +1,6 @@
 """The router's desk: one decision an id, and nothing that could not travel."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.agents import agent
 from tests.support.experiments import running
 from tests.support.opinions import Alike, ByFirstWord, promoted_record
 from tests.support.registries import Known
+from tests.support.weighing import weight
 from tests.support.world import submission
 
 
@@ -107,3 +109,23 @@ def test_a_decision_carries_its_steps_and_what_the_other_router_would_have_chose
     assert event["decided"]["expected"] == pytest.approx(event["candidates"][0]["learned"], abs=1e-4)
     assert [step["step"] for step in event["steps"]][-1] == "agent"
     assert event["alternative"] in ("a", "b")
+
+
+def test_weights_count_from_the_next_task_on_and_only_when_they_are_on():
+    def chance(target: RouteDesk, task_id: str) -> float:
+        """That it goes to `a`."""
+        [decision, _] = submit(target, task_id, text="Review this", priority=1)
+        event = decode_as("RoutingDecision", decision.value)
+        return event["propensity"] if event["agent_id"] == "a" else 1 - event["propensity"]
+
+    for mode, share in (("on", 0.2), ("dry_run", 0.5), ("off", 0.5)):
+        known = Known(agent("a", "code_review"), agent("b", "code_review"))
+        router = Routing(known, replace(DEFAULTS, weights=mode), Promoted(known, ByFirstWord))  # type: ignore[arg-type]
+        target = RouteDesk(router, 10)
+        assert chance(target, "before") == pytest.approx(0.5)
+        known.weights = {"a": weight("a", 0.5), "b": weight("b", 2.0), "c": weight("c", 0.5, applied=False)}
+        known.version += 1
+        assert chance(target, "after") == pytest.approx(share)
+        known.weights = {name: {**one, "applied": False} for name, one in known.weights.items()}
+        known.version += 1
+        assert chance(target, "told only") == pytest.approx(0.5)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from processors.predicting.judging import Verdict, verdict
 from processors.predicting.outlook import outlook
 from processors.predicting.predictor import Predictor
-from processors.scaling.history import BACK_S, STEP_S
+from processors.scaling.history import STEP_S, WEEKS_S
 from schemas.events import LoadJudgement, LoadPrediction
 from tests.support.scaling import S, definition, status
 
@@ -63,7 +63,7 @@ class Watched:
 
     def _past(self, now_s: int) -> dict[int, float]:
         over = (now_s - MONDAY_S) // STEP_S
-        first = max(0, over - BACK_S // STEP_S)
+        first = max(0, over - WEEKS_S // STEP_S)
         return {MONDAY_S + step * STEP_S: float(self._peaks[step]) for step in range(first, over)}
 
     @property

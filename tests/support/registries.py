@@ -13,6 +13,7 @@ class Known:
         self.pools: dict[str, Any] = {}
         self.skills: dict[str, Any] = {}
         self.models: dict[str, Any] = {}
+        self.weights: dict[str, Any] = {}
         self.version = 1
         self.experiments = {experiment["experiment"]: experiment for experiment in experiments}
 

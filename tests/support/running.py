@@ -37,6 +37,7 @@ def settings_in(folder: Path, **over: Any) -> Settings:
         "joiners": 0,
         "scorers": 0,
         "monitors": 0,
+        "labs": 0,
         "kafka_heap_mb": 256,
         "sim_speed": 2000.0,
         "retry_base_s": 0.1,

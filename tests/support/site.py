@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from gateway.server.principal import Role
 from gateway.server.tokens import Tokens
@@ -106,6 +106,17 @@ class Visit:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.complaints.append(message.text)
+
+
+@contextmanager
+def one_context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    """A browser of somebody else's: with its own storage, at the site."""
+    context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 def _now_us() -> int:

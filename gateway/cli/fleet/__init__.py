@@ -18,6 +18,7 @@ from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many
 from infra.fleet import desired, hosts, set_host
+from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
 from schemas.events import HostDesired, HostState
 
@@ -171,6 +172,7 @@ def _show_fleet(as_json: bool) -> None:
         model_default=settings.model_default,
         desired=asked,
         zones=settings.zone_names,
+        weights=newest(settings, WEIGHTS),
     )
     of_hosts = host_rows(beats, hosts(settings), since_us)
     zones = zone_rows(definitions, beats, asked, settings.zones, since_us)

@@ -127,7 +127,8 @@ def totals(rows: Sequence[Load]) -> Text:
     live, target = sum(row.instances_live for row in rows), sum(row.instances for row in rows)
     told = f"{len(rows)} agents   instances {live}/{target}   waiting {sum(r.waiting for r in rows):,}"
     told += f"   running {sum(r.running for r in rows):,}/{sum(r.slots for r in rows):,}"
-    return Text(f"{told}   {_cost(sum(r.cost_usd_micros for r in rows), all(r.cost_is_whole for r in rows))} in 1 h")
+    cost = cost_said(sum(r.cost_usd_micros for r in rows), is_whole=all(r.cost_is_whole for r in rows))
+    return Text(f"{told}   {cost} in 1 h")
 
 
 def cells(row: Load) -> list[Cell]:
@@ -143,9 +144,12 @@ def cells(row: Load) -> list[Cell]:
         Text(percent(row.error_rate), "red" if row.error_rate >= 0.2 else ""),
         f"{row.completed:,}",
         f"{row.failed:,}",
-        _cost(row.cost_usd_micros, row.cost_is_whole),
+        cost_said(row.cost_usd_micros, is_whole=row.cost_is_whole),
     ]
 
 
-def _cost(usd_micros: int, is_whole: bool) -> str:
-    return money(usd_micros) if is_whole else f"≥{money(usd_micros)}"
+def cost_said(usd_micros: int, *, is_whole: bool) -> str:
+    """At least so much, where not all tasks were looked at; that it was at least nothing says nothing."""
+    if is_whole:
+        return money(usd_micros)
+    return f"≥{money(usd_micros)}" if usd_micros else "-"

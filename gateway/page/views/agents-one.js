@@ -1,11 +1,11 @@
 /** One agent: how it is now, its definition to read or to change, and its newest tasks. Without an id: a new one. */
 
 import { get, remove } from "../api.js";
-import { h, paced } from "../dom.js";
+import { h, paced, say } from "../dom.js";
 import { cost, count, duration, number, percent } from "../format.js";
 import { empty, removal, sure, tile, toast } from "../ui.js";
 import { sayHealth } from "./agents-rows.js";
-import { NAME, TEMPLATE, changesOf, healthOf, meaningOf, successOf, withPool } from "./agents-said.js";
+import { NAME, TEMPLATE, changesOf, healthOf, meaningOf, successOf, weightOf, withPool } from "./agents-said.js";
 import { newest } from "./agents-tasks.js";
 import { anew, workshop } from "./agents-workshop.js";
 
@@ -42,7 +42,7 @@ export async function one(context, id) {
     admin ? get(`${at(id)}/markdown`, { as: "text" }) : null,
   ]);
   const head = header(context, definition, admin, stays);
-  const board = boardOf(context, id, now);
+  const board = boardOf(context, definition, now);
   const tasks = newest(context, id, board.spent);
   const defined = admin ? workshop(SORT, { id, definition, file }) : reading(definition);
   head.show(now);
@@ -70,37 +70,34 @@ function header(context, definition, admin, stays) {
       toast(error.message, "bad");
     }
   }
+  const { button, why } = removal(take, stays);
+  const tasks = h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks");
+  const title = h("div", { class: "row" }, h("h1", {}, id), health);
   const element = h(
     "div",
-    { class: "row spread" },
-    h(
-      "div",
-      {},
-      back(),
-      h("div", { class: "row" }, h("h1", {}, id), health),
-      h("p", { class: "quiet" }, definition.description),
-    ),
-    h(
-      "div",
-      { class: "row" },
-      h("a", { class: "button", href: `/tasks?agent=${encodeURIComponent(id)}` }, "Its tasks"),
-      admin && removal(take, stays),
-    ),
+    {},
+    back(),
+    h("div", { class: "row spread" }, title, h("div", { class: "row" }, tasks, admin && button)),
+    h("p", { class: "quiet" }, definition.description),
+    admin && why,
   );
   return { element, show: (now) => now && sayHealth(health, healthOf(now)) };
 }
 
 /** Its load, live. */
-function boardOf(context, id, first) {
+function boardOf(context, { agent_id: id, model }, first) {
   let now = first;
   const tiles = {
     work: tile("At work"),
     wait: tile("Waiting"),
     success: tile("Success lately"),
+    weight: tile("Weight"),
     response: tile("Mean response"),
     spent: tile("Cost a task"),
   };
+  const reason = h("p", { class: "quiet" });
   const board = { onchange: () => {} };
+  const asks = model ? `asks ${model}` : "asks the model of the skill";
   const draw = paced(() => {
     if (!now) return;
     const share = successOf(now);
@@ -111,7 +108,11 @@ function boardOf(context, id, first) {
       `${number(now.completed)} done, ${number(now.failed)} failed`,
       share !== null && share < 0.8 ? "warn" : "",
     );
-    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", now.model ? `asks ${now.model}` : "");
+    const weight = weightOf(now);
+    tiles.weight.show(weight.figure, weight.note);
+    say(reason, weight.reason && `Weight: ${weight.reason}`);
+    reason.hidden = !weight.reason;
+    tiles.response.show(now.completed ? duration(now.mean_response_ms) : "–", asks);
     board.onchange(now);
   });
   const stop = context.live.subscribe({ fleet: true }, ({ event, data }) => {
@@ -125,8 +126,13 @@ function boardOf(context, id, first) {
   return Object.assign(board, {
     element: h(
       "div",
-      { class: "tiles" },
-      Object.values(tiles).map((one) => one.element),
+      { class: "stack" },
+      h(
+        "div",
+        { class: "tiles" },
+        Object.values(tiles).map((one) => one.element),
+      ),
+      reason,
     ),
     spent: (micros, tasks) =>
       tiles.spent.show(micros === null ? "–" : cost(micros), tasks ? `mean of its newest ${tasks}` : "no task yet"),

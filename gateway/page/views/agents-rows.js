@@ -3,7 +3,7 @@
 import { h, keep, say } from "../dom.js";
 import { duration, number, percent } from "../format.js";
 import { SIGNS } from "../ui.js";
-import { healthOf, successOf } from "./agents-said.js";
+import { healthOf, successOf, weightOf } from "./agents-said.js";
 
 const COLUMNS = [
   ["Agent", ""],
@@ -11,6 +11,7 @@ const COLUMNS = [
   ["At work", ""],
   ["Waiting", ""],
   ["Success lately", "num"],
+  ["Weight", "num"],
   ["Mean response", "num"],
   ["Done", "num"],
   ["Hosts", ""],
@@ -74,9 +75,10 @@ function make({ agent_id }) {
   const work = meter("At work");
   const queue = meter("Waiting");
   const success = h("span");
+  const weight = h("span");
   const [response, done, hosts] = [h("span"), h("span"), h("span", { class: "quiet" })];
   const fitCell = h("td", { class: "fit", data: { label: "Fit" } }, fit.element);
-  const cells = [health, work.element, queue.element, success, response, done, hosts];
+  const cells = [health, work.element, queue.element, success, weight, response, done, hosts];
   const row = h(
     "tr",
     {},
@@ -102,6 +104,9 @@ function make({ agent_id }) {
     const share = successOf(agent);
     say(success, share !== null && share < POORLY ? `! ${percent(share)}` : percent(share));
     success.className = share !== null && share < POORLY ? "warned" : "";
+    const preferred = weightOf(agent);
+    say(weight, preferred.figure);
+    weight.title = preferred.reason || preferred.note;
     say(response, agent.completed ? duration(agent.mean_response_ms) : "–");
     say(done, agent.failed ? `${number(agent.completed)}, ${number(agent.failed)} failed` : number(agent.completed));
     say(hosts, agent.hosts.length > 2 ? `${agent.hosts.length} hosts` : agent.hosts.join(", ") || "–");

@@ -15,6 +15,14 @@ export function healthOf({ instances, instances_live: live }) {
 /** The share of attempts that succeeded lately; null before the first. */
 export const successOf = (agent) => (agent.completed + agent.failed ? 1 - agent.error_rate : null);
 
+/** How much the router prefers it: a figure, where that comes from in a few words, and the whole reason. */
+export function weightOf({ weight }) {
+  if (!weight) return { figure: "1.00", note: "as much as others", reason: "" };
+  const by = weight.by === "weights" ? `${weight.before.toFixed(2)} before` : `set by ${weight.by}`;
+  const note = weight.applied ? by : `${by}; a dry run, not counted`;
+  return { figure: weight.weight.toFixed(2), note, reason: weight.reason };
+}
+
 /** How much of what it can take it has in hand and before it. */
 export const loadOf = ({ running, slots, waiting }) => (running + waiting) / Math.max(1, slots);
 
@@ -105,10 +113,16 @@ export function meaningOf(definition) {
   said.push(RUNNERS[runner] ?? "");
   if (runner !== "external" && runner !== "simulated") {
     const length = most ? ` Its longest answer is ${number(most)} tokens.` : "";
-    said.push(`${model ? `It asks ${model}.` : "It asks the model that the line uses by default."}${length}`);
+    said.push(`${modelFound(model)}${length}`);
   }
   return said.filter(Boolean);
 }
+
+/** Who names a model goes first: the task, the agent's file, the skill, the line. */
+const modelFound = (model) =>
+  model
+    ? `It asks ${model}, unless a task asks for another.`
+    : "It asks the model that the task asks for, else that its skill chooses, else the line's default.";
 
 const FIELDS = [
   "description",

@@ -59,16 +59,15 @@ function header(context, definition, admin, stays) {
       toast(error.message, "bad");
     }
   }
+  const { button, why } = removal(take, stays);
+  const tasks = h("a", { class: "button", href: `/tasks?skill=${encodeURIComponent(name)}` }, "Its tasks");
   return h(
     "div",
-    { class: "row spread" },
-    h("div", {}, back(), h("h1", {}, name), h("p", { class: "quiet" }, definition.description)),
-    h(
-      "div",
-      { class: "row" },
-      h("a", { class: "button", href: `/tasks?skill=${encodeURIComponent(name)}` }, "Its tasks"),
-      admin && removal(take, stays),
-    ),
+    {},
+    back(),
+    h("div", { class: "row spread" }, h("h1", {}, name), h("div", { class: "row" }, tasks, admin && button)),
+    h("p", { class: "quiet" }, definition.description),
+    admin && why,
   );
 }
 

@@ -6,7 +6,7 @@ import { draftOf, keepDraft } from "./chat-kept.js";
 
 const HEIGHT_MAX = 0.4; // of the window
 const ROUTED = "Headway chooses";
-const OWN = "the agent’s model";
+const OWN = "the model it chooses";
 
 export class Composer {
   /** `send({ text, agent_id, model })`, `stop()`, `typing()`. */
@@ -48,10 +48,9 @@ export class Composer {
   }
 
   /** What can be chosen, once that is known. */
-  offer(agents) {
+  offer(agents, models) {
     const agent = this.agent.value;
     const model = this.model.value;
-    const models = [...new Set(agents.map((one) => one.model).filter(Boolean))].sort();
     const options = agents.map((one) => h("option", { value: one.agent_id, title: one.description }, one.agent_id));
     fill(this.agent, h("option", { value: "" }, ROUTED), options);
     fill(this.model, h("option", { value: "" }, OWN), models.map((name) => h("option", { value: name }, name)));
@@ -116,6 +115,12 @@ export class Composer {
     this.text.style.height = "auto";
     this.text.style.height = `${Math.min(this.text.scrollHeight, HEIGHT_MAX * innerHeight)}px`;
   }
+}
+
+/** What agents and skills name, by name: the models that this line knows. */
+export function modelsOf(agents, skills) {
+  const named = skills.flatMap((skill) => [...skill.preferred, ...skill.fallback]);
+  return [...new Set([...agents.map((one) => one.model), ...named])].filter(Boolean).sort();
 }
 
 /** A value that is not offered (an agent that is gone) is offered, for the conversation has it. */

@@ -5,7 +5,7 @@ import { get, query } from "../api.js";
 import { Chat } from "../chat-client.js";
 import { fill, h, keep, paced, say } from "../dom.js";
 import { time, words } from "../format.js";
-import { toast } from "../ui.js";
+import { missing, toast } from "../ui.js";
 import { Bottom } from "./chat-bottom.js";
 import { keepUnsent, unsentOf } from "./chat-kept.js";
 import { addAccepted, addOlder, apply, complete, isOpen, storyOf } from "./chat-story.js";
@@ -16,7 +16,7 @@ const TYPING_MS = 4000;
 const ENDS = ["task_completed", "task_failed", "task_cancelled"];
 
 export class Room {
-  /** `page`: { me, modelOf, onstory(story), ontold(text) } */
+  /** `page`: { me, onstory(story), ontold(text) } */
   constructor(id, composer, page) {
     Object.assign(this, { id, composer, page });
     this.story = null;
@@ -30,7 +30,8 @@ export class Room {
     this.pending = h("div", { class: "turns pending" });
     this.told = h("p", { class: "hidden", role: "status" });
     this.lost = h("p", { class: "lost", role: "status", hidden: true });
-    this.inner = h("div", { class: "inner" }, this.older, this.turns, this.pending);
+    this.blank = h("div", { class: "welcome", hidden: true });
+    this.inner = h("div", { class: "inner" }, this.older, this.blank, this.turns, this.pending);
     this.bottom = new Bottom(this.inner);
     this.element = h("div", { class: "talk" }, this.bottom.element, this.lost, this.told);
     this.soon = paced(() => this.#draw());
@@ -165,15 +166,26 @@ export class Room {
     };
     keep(this.turns, story.turns.values(), (turn) => turn.task_id, (turn) => this.#view(turn), update);
     changed.clear();
+    this.#stands(this.isNowhere && missing("conversation", this.id, "/chat"));
     this.older.hidden = !story.more || !story.next;
     this.page.onstory(story);
     this.bottom.grew();
   }
 
+  /** Whether nobody ever said anything here: an address that was mistyped, or of somebody else's. */
+  get isNowhere() {
+    return Boolean(this.story) && !this.story.turns.size && !this.story.more && !this.chat.unsent.size;
+  }
+
+  /** What stands where there are no messages. */
+  #stands(what) {
+    this.blank.hidden = !what;
+    if (what) fill(this.blank, what);
+  }
+
   #view(turn) {
     const view = new TurnView(turn, {
       me: this.page.me.name,
-      modelOf: this.page.modelOf,
       stop: (one) => this.stop([one]),
       again: ({ text, asked }) => this.send({ text, ...asked }),
       feedback: (task_id, said) => this.chat.feedback(task_id, said),
@@ -200,6 +212,10 @@ export class Room {
     this.page.onunsent();
   }
 
+  #again() {
+    return h("button", { type: "button", onclick: () => this.chat.connect() }, "Try again");
+  }
+
   #state({ state, since, reason }) {
     clearTimeout(this.late);
     const says = {
@@ -207,11 +223,13 @@ export class Room {
       stale: `The gateway has no connection to Kafka since ${time(since * 1000)}; what you see is as it was then.`,
       closed: `${reason} Reload the page to try again.`,
     }[state];
+    const again = state === "connecting" && Boolean(reason) && this.#again();
     const show = () => {
-      this.lost.hidden = !says;
-      if (says) fill(this.lost, says);
+      this.lost.hidden = !says || !this.story;
+      if (says) fill(this.lost, says, again);
+      if (!this.story) this.#stands(says && h("div", { role: "alert" }, h("p", {}, says), again && this.#again()));
     };
-    if (state === "connecting") this.late = setTimeout(show, 1000); // a short one is nobody's concern
+    if (state === "connecting" && !reason) this.late = setTimeout(show, 1000); // a short one is nobody's concern
     else show();
     this.#unsent();
   }

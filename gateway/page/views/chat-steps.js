@@ -1,4 +1,4 @@
-/** How an answer came about, in one line that unfolds: understood, agent, model, instance, writing. */
+/** How an answer came about, in one line that unfolds: analysed, skill, model, agent, writing. */
 
 import { fill, h, say } from "../dom.js";
 import { duration, percent, words } from "../format.js";
@@ -6,9 +6,7 @@ import { icon } from "./chat-icons.js";
 import { isOpen } from "./chat-story.js";
 
 export class Steps {
-  /** `modelOf`: the model that an agent takes when nobody asks for another. */
-  constructor(modelOf) {
-    this.modelOf = modelOf;
+  constructor() {
     this.line = h("span", { class: "now" });
     this.took = h("span", { class: "took" });
     this.list = h("ol", {});
@@ -23,7 +21,7 @@ export class Steps {
     this.element.dataset.state = isOpen(turn) ? "open" : turn.state;
     say(this.line, nowOf(turn));
     say(this.took, isOpen(turn) || !turn.finished_at ? "" : duration((turn.finished_at - turn.submitted_at) / 1000));
-    const rows = stepsOf(turn, this.modelOf);
+    const rows = stepsOf(turn);
     const text = JSON.stringify(rows);
     if (text !== this.shown) {
       this.shown = text;
@@ -62,27 +60,38 @@ export function nowOf(turn) {
   return `waiting for ${agent_id}…`;
 }
 
-const ORDER = ["submitted", "queued", "assigned", "running"];
-
 /** The steps as rows: what is done, what is going on, what is to come. */
-export function stepsOf(turn, modelOf) {
-  const { agent_id, instance_id, skill, confidence, reason, asked } = turn;
-  const at = ORDER.indexOf(turn.state);
-  const far = at >= 0 ? at : instance_id ? 4 : agent_id ? 1 : 0;
-  const stateOf = (n) => (!isOpen(turn) || n < far ? "done" : n === far ? "now" : "next");
+export function stepsOf(turn) {
+  const { agent_id, instance_id, skill, confidence, asked } = turn;
+  const step = (name) => turn.steps.find((one) => one.step === name);
+  const chosen = turn.state !== "submitted" || Boolean(agent_id);
+  const blank = isOpen(turn) && !chosen ? "…" : "–";
   const sure = confidence === null ? "" : ` (${percent(confidence, 0)} sure)`;
-  const model = turn.model ?? asked?.model ?? (agent_id && modelOf(agent_id));
+  const byName = asked?.agent_id ? "asked for by name" : "";
+  const unneeded = byName && chosen ? "not needed" : blank;
   const rows = [
-    { n: 0, name: "Understood", what: skill ? `${words(skill)}${sure}` : isOpen(turn) ? "…" : "–", why: "" },
-    { n: 0, name: "Agent", what: agent_id ?? "…", why: asked?.agent_id ? "asked for by name" : reason },
-    { n: 1, name: "Model", what: model || "that of the agent", why: asked?.model ? "asked for by name" : "" },
-    { n: 2, name: "Instance", what: instance_id ?? "…", why: "" },
-    { n: 3, name: "Answer", what: answerOf(turn), why: "" },
+    ["Analysed", step("analyse")?.result ?? unneeded, step("analyse")?.reason ?? byName],
+    ["Skill", skill ? words(skill) : blank, step("skill")?.reason ?? (asked?.skill ? "asked for by name" : "")],
+    ["Model", ...modelOf(turn, step("model"), chosen)],
+    ["Agent", agent_id ? `${agent_id}${byName ? "" : sure}` : blank, byName || turn.reason],
+    ["Writing", writingOf(turn), instance_id ? `by ${instance_id}` : ""],
   ];
-  return rows.map(({ n, ...row }) => ({ ...row, state: stateOf(n) }));
+  const stateOf = (last) => (!isOpen(turn) || (chosen && !last) ? "done" : chosen || !last ? "now" : "next");
+  return rows.map(([name, what, why]) => ({ name, what, why, state: stateOf(name === "Writing") }));
 }
 
-function answerOf(turn) {
+/** The model that was chosen, or that answered, and why. Of a decision that has not come nothing is guessed. */
+function modelOf({ model, asked, state }, step, chosen) {
+  const why = asked?.model ? "asked for by name" : (step?.reason ?? "");
+  if (state === "completed" && !model) {
+    const chose = why && `; chosen was: ${why}`;
+    return ["none was asked", `simulated, or a program's own${chose}`];
+  }
+  if (model) return [model, why];
+  return [chosen ? "the line's default" : "…", why];
+}
+
+function writingOf(turn) {
   if (!turn.started_at) return isOpen(turn) ? "not begun" : "–";
   const waited = `begun after ${duration((turn.started_at - turn.submitted_at) / 1000)}`;
   return turn.finished_at ? `${waited}, took ${duration((turn.finished_at - turn.started_at) / 1000)}` : waited;

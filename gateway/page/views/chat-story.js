@@ -91,6 +91,7 @@ const blank = (task_id, at) => ({
   router: null,
   confidence: null,
   reason: null,
+  steps: [],
   attempt: 0,
   sequence: -1,
   answer: "",
@@ -117,8 +118,8 @@ const TAKE = {
     turn.at = turn.submitted_at = timestamp;
   },
   task_queued(turn, { data }) {
-    const { agent_id, skill, confidence, reason, router } = data;
-    Object.assign(turn, { agent_id, skill, confidence, reason, router });
+    const { agent_id, skill, confidence, reason, router, steps } = data;
+    Object.assign(turn, { agent_id, skill, confidence, reason, router, steps, model: data.model ?? turn.model });
     move(turn, "queued");
   },
   agent_assigned(turn, { data }) {
@@ -176,6 +177,7 @@ function attempt(turn, number) {
 function ended(turn, { event, data, timestamp }) {
   for (const name of OF_END) turn[name] = data[name] ?? turn[name];
   turn.state = data.status ?? ENDS[event];
+  if (turn.state === "completed") turn.model = data.model; // null: none was asked
   turn.finished_at = data.finished_at ?? timestamp;
   turn.started_at ??= data.started_at ?? null;
   turn.doing = null;

@@ -11,13 +11,13 @@ import { Steps } from "./chat-steps.js";
 import { isOpen } from "./chat-story.js";
 
 export class TurnView {
-  /** `doing`: { stop, again, feedback, modelOf, me } */
+  /** `doing`: { stop, again, feedback, me } */
   constructor(turn, doing) {
     this.turn = turn;
     this.doing = doing;
     this.said = new Said();
     this.by = h("span", { class: "by" });
-    this.steps = new Steps(doing.modelOf);
+    this.steps = new Steps();
     this.box = h("div", { class: "answer" });
     this.streamed = new Streamed(this.box);
     this.edition = turn.edition;

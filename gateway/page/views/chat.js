@@ -5,7 +5,7 @@ import { newKey } from "../chat-client.js";
 import { fill, h, say } from "../dom.js";
 import { short } from "../format.js";
 import { sheet } from "../ui.js";
-import { Composer } from "./chat-composer.js";
+import { Composer, modelsOf } from "./chat-composer.js";
 import { exportMenu } from "./chat-export.js";
 import { iconButton } from "./chat-icons.js";
 import { keepDraft, keepUnsent, NEW } from "./chat-kept.js";
@@ -30,7 +30,6 @@ class ChatPage {
   constructor(context) {
     this.context = context;
     this.room = null;
-    this.models = new Map();
     this.list = new ChatList({ onfind: (words) => context.setQuery({ find: words }) });
     this.composer = new Composer({
       send: (message) => this.#send(message),
@@ -45,8 +44,8 @@ class ChatPage {
     this.export = exportMenu(() => this.id);
     this.talk = h("div", { class: "place" });
     const head = h("header", { class: "head" }, this.menu, this.title, this.here, this.export);
-    const dock = h("div", { class: "dock" }, this.composer.element);
-    const room = h("section", { class: "room", "aria-label": "Conversation" }, head, this.talk, dock);
+    this.dock = h("div", { class: "dock" }, this.composer.element);
+    const room = h("section", { class: "room", "aria-label": "Conversation" }, head, this.talk, this.dock);
     this.shade = h("div", { class: "shade", onclick: () => this.fold(true) });
     this.element = h("div", { class: "chat" }, this.list.element, this.shade, room);
     this.ended = new AbortController();
@@ -66,6 +65,7 @@ class ChatPage {
     this.composer.prefer();
     this.export.hidden = true;
     say(this.here, "");
+    this.dock.hidden = false;
     this.#name("");
     if (id) this.#open(id);
     else fill(this.talk, this.#welcome());
@@ -89,7 +89,6 @@ class ChatPage {
   #open(id) {
     this.room = new Room(id, this.composer, {
       me: this.context.me,
-      modelOf: (agent_id) => this.models.get(agent_id) ?? null,
       onstory: (story) => this.#story(story),
       onunsent: () => this.#marks(),
     });
@@ -110,6 +109,7 @@ class ChatPage {
     const newest = turns.at(-1);
     this.#name(story.title || newest?.text || "");
     this.export.hidden = !turns.length;
+    this.dock.hidden = this.room?.isNowhere ?? false;
     say(this.here, presenceOf(story.here, this.context.me.name));
     if (newest) {
       const row = { conversation_id: this.id, newest_at: newest.at, open: turns.filter(isOpen).length };
@@ -146,9 +146,8 @@ class ChatPage {
 
   async #agents() {
     try {
-      const { agents } = await get("/api/agents");
-      for (const agent of agents) this.models.set(agent.agent_id, agent.model ?? null);
-      this.composer.offer(agents);
+      const [{ agents }, { skills }] = await Promise.all([get("/api/agents"), get("/api/skills")]);
+      this.composer.offer(agents, modelsOf(agents, skills));
     } catch (error) {
       console.warn("chat: agents cannot be offered:", error.message);
     }

@@ -12,9 +12,10 @@ const HEIGHT = 220;
 
 /**
  * `metric`, `looks`: [{ at, effect, low, high, units }], oldest first; `extent`: a scale shared by charts. Gives
- * { element, show(looks, extent) }. The readout follows the pointer; the same is in words and as a table.
+ * { element, show(looks, extent) }. `alone`: there are other comparisons, which its band does not allow for. The readout
+ * follows the pointer; the same is in words and as a table.
  */
-export function course(metric, title) {
+export function course(metric, title, alone = false) {
   let looks = [];
   let extent = [-1, 1];
   let width = 0;
@@ -55,7 +56,7 @@ export function course(metric, title) {
       words,
       last
         ? `${better} is better. Now ${effectOf(metric, last.effect, last.high - last.low)}, between ` +
-            `${between(metric, last.low, last.high, "and")}: ${certain}.`
+            `${between(metric, last.low, last.high, "and")}${alone ? ", taken alone" : ""}: ${certain}.`
         : "No look yet.",
     );
     drawing.setAttribute("aria-label", `${title}. ${words.textContent}`);

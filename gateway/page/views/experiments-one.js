@@ -7,7 +7,7 @@ import { course } from "./experiments-chart.js";
 import { arms, effects, funnelOf, guardrails, sample } from "./experiments-figures.js";
 import { looking } from "./experiments-looking.js";
 import { changesOf, head, planOf, saidOf } from "./experiments-parts.js";
-import { comparisons, extentOf, foremost, heard, seen } from "./experiments-said.js";
+import { bandSaid, comparisons, extentOf, foremost, heard, seen } from "./experiments-said.js";
 
 const LOOK_MS = 5000; // at the record and the verdict
 const REPORT_MS = 15_000; // at the warehouse
@@ -80,7 +80,7 @@ export async function one(context, first, name) {
       [experiment.version, rows, metric?.spec],
       () => rows.length > 0 && effects(experiment, rows, metric, pick, report),
     );
-    drawTime(experiment, metric);
+    drawTime(experiment, metric, rows.length);
     redrawn(
       parts.sample,
       [report?.srm ?? verdict?.figures, experiment.version],
@@ -97,27 +97,23 @@ export async function one(context, first, name) {
     redrawn(parts.changes, [state.shown.changes.length], () => changesOf(state.shown.changes));
   }
 
-  function drawTime(experiment, metric) {
+  function drawTime(experiment, metric, compared) {
     const looks = state.told?.looks ?? [];
     const least = metric && (state.told?.units_min?.[metric.name] ?? state.told?.units_min?.[metric.spec]);
     const heardOf = (one) => (looks.length ? seen(looks, one, least) : heard(state.shown.verdicts ?? [], one));
     const all = metric ? heardOf(metric) : new Map();
     parts.time.hidden = !all.size;
-    const key = JSON.stringify([metric?.spec, [...all.keys()]]);
+    const key = JSON.stringify([metric?.spec, [...all.keys()], compared]);
     if (parts.time.dataset.key !== key) {
       parts.time.dataset.key = key;
-      state.courses = new Map([...all.keys()].map((arm) => [arm, course(metric, titleOf(metric, arm, experiment))]));
+      const courseOf = (arm) => course(metric, titleOf(metric, arm, experiment), compared > 1);
+      state.courses = new Map([...all.keys()].map((arm) => [arm, courseOf(arm)]));
       fill(
         parts.time,
         all.size > 0 &&
           panel(
             "How the effect became known",
-            h(
-              "p",
-              { class: "quiet" },
-              "The line is the effect as it was known then, the band where the true effect may be: right at all looks ",
-              "together.",
-            ),
+            h("p", { class: "quiet" }, bandSaid(compared)),
             [...state.courses.values()].map((one) => one.element),
           ),
       );

@@ -122,6 +122,14 @@ function ofReport(report, metric, arm, one) {
   return { metric, arm, units: one.n, value: one.mean, effect: one.effect, low, high, p };
 }
 
+/** What the band of an effect over time means, and why it is narrower than the interval of the same effect above it. */
+export function bandSaid(comparisons) {
+  const said = "The line is the effect as it was known then, the band where the true effect may be: right at all looks";
+  if (comparisons < 2) return `${said} together.`;
+  const all = `all ${comparisons} comparisons hold together`;
+  return `${said}, of this comparison alone. The interval in the table and the verdict is wider, so that ${all}.`;
+}
+
 /** The comparisons to show first: all arms on the metric that decided, or that is nearest to deciding. */
 export function foremost(rows, winner) {
   const surest = (some) =>

@@ -19,6 +19,7 @@ const NO_TASKS = 'No tasks in this time. Hand one in: headway submit "Review the
 
 export const WAIT_LIMIT_MS = 8000;
 export const ERROR_LIMIT = 0.05;
+const FEW = 20; // tasks in a minute: with fewer, one failure is a share beyond the limit
 
 const whole = (value) => (value === null ? "–" : number(Math.round(value * 10) / 10));
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -72,6 +73,7 @@ const SPECS = [
     least: 0.06,
     limit: { value: ERROR_LIMIT, label: "alert at 5 %" },
     series: [{ label: "failed", of: known("error_rate"), tone: "danger", line: "solid", area: true }],
+    weighs: ({ ended_per_s }) => 60 * (ended_per_s ?? 0) >= FEW,
     empty: nothing(NONE_ENDED, "ended_per_s"),
   },
   {

@@ -76,7 +76,9 @@ export class Running extends Calm {
       const fresh = Math.min(tasks.fresh, tasks.running(tasks.fresh, (task) => there.has(task)).length);
       this.waiting(fresh);
     }
-    say(this.count, running > this.shown.length ? `the newest of ${running}` : "");
+    const over = this.shown.filter((task) => task.finished_at).length;
+    const all = running > this.shown.length - over ? `the newest of ${running}` : "";
+    say(this.count, [all, over && `${over} just ended`].filter(Boolean).join(" · "));
     this.draw(makeRunning, (row, task) => updateRunning(row, task, now));
   }
 }

@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { number } from "../format.js";
 import { panel } from "../ui.js";
+import { curve, overTime } from "./models-drawn.js";
 import { driftIn, expectedIn } from "./models-said.js";
 
 const DAYS = 7;
@@ -19,10 +20,11 @@ export function health() {
 }
 
 async function tell(box) {
-  const asked = ["calibration", "task_drift"].map((name) => get(`/api/questions/${name}?hours=${24 * DAYS}`));
+  const names = ["calibration", "task_drift", "learned_over_time"];
+  const asked = names.map((name) => get(`/api/questions/${name}?hours=${24 * DAYS}`));
   try {
-    const [calibration, drift] = (await Promise.all(asked)).map(rowsOf);
-    fill(box, h("div", { class: "grid2" }, expectations(calibration), drifts(drift)));
+    const [calibration, drift, overall] = (await Promise.all(asked)).map(rowsOf);
+    fill(box, h("div", { class: "grid2" }, expectations(calibration), h("div", { class: "stack" }, against(overall), drifts(drift))));
   } catch (error) {
     fill(box, h("p", { class: "quiet" }, `This takes the warehouse, which does not answer: ${error.message}`));
   }
@@ -51,8 +53,19 @@ function expectations(bands) {
     { aria: { label: "Expected and observed success" } },
     h("h3", {}, "Expected success, and what came of it"),
     h("p", { class: tone }, words),
+    rows.length > 0 && curve(bands),
     rows.length > 0 && tableOf("Success by band", BANDS, [1, 2, 4], rows),
     h("p", { class: "quiet" }, h("span", { class: "of-bars" }, BARS), "Within 10 points is normal. ", HALF),
+  );
+}
+
+/** The learned router beside the rules, which choose some of the tasks at all times. */
+function against(rows) {
+  return h(
+    "section",
+    { aria: { label: "Learned beside the rules" } },
+    h("h3", {}, "Right at the first attempt"),
+    rows.length ? overTime(rows) : h("p", { class: "quiet" }, "No task has ended in this time."),
   );
 }
 

@@ -25,9 +25,22 @@ export function decisionPart(decision) {
     decision.agent_id ? "Why this agent" : "How it runs",
     h("p", {}, said),
     saysMore && h("p", { class: "quiet" }, decision.reason),
+    wayOf(decision),
     candidates.length > 0 && candidateTable(decision),
     settingsOf(decision),
   );
+}
+
+const WAY = { analyse: "Analysed", skill: "Skill", model: "Model" };
+
+/** What was found on the way to the agent, each with its reason. */
+function wayOf({ steps = [] }) {
+  const told = steps.filter((one) => WAY[one.step]);
+  const row = (one) => [
+    h("dt", {}, WAY[one.step]),
+    h("dd", {}, one.step === "skill" ? words(one.result) : one.result, h("span", { class: "quiet" }, one.reason)),
+  ];
+  return told.length > 0 && h("dl", { class: "way" }, told.map(row));
 }
 
 function candidateTable(decision) {

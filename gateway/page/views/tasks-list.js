@@ -14,6 +14,8 @@ const HEARD_MAX = 5000; // tasks of which the live stream told while they were n
 const WAITING_MAX = 5000; // beyond it, as in a tab that is hidden for hours, the list is loaded anew instead
 const LONG = 20_000; // live rows beyond it are let go when the reader is at the top
 const LOOK_AGAIN_MS = 1500;
+const RUSH_MS = 3000;
+const RUSH = 6; // new tasks in that time: beyond it rows would move all the time, and wait instead
 
 const TOLD = ["state", "agent_id", "skill", "started_at", "finished_at", "attempts", "quality", "error", "progress"];
 
@@ -30,6 +32,7 @@ export class TaskList {
     this.source = null;
     this.known = new Map(); // by id: rows that are shown or wait
     this.heard = new Map(); // by id: what was told of others
+    this.came = []; // when the newest came in, no more of them than tell a rush [ms]
     this.ending = new AbortController();
   }
 
@@ -123,6 +126,8 @@ export class TaskList {
       else {
         this.known.set(id, row);
         this.waiting.push(row);
+        this.came.push(performance.now());
+        if (this.came.length > RUSH) this.came.shift();
       }
       this.onchange();
     } else if (!whole && hasEnded(row) && this.#isOurs(row) && this.#inReach(row)) this.#lookAgain();
@@ -172,6 +177,11 @@ export class TaskList {
       }
       this.onchange();
     }, LOOK_AGAIN_MS);
+  }
+
+  /** Whether more come than one can follow: they wait, as when somebody reads. */
+  get rushes() {
+    return this.came.length === RUSH && performance.now() - this.came[0] < RUSH_MS;
   }
 
   /** Nobody reads: what waits comes in, what is none of the list any more goes. How many came in. */

@@ -36,7 +36,7 @@ class TasksView {
     const to = context.me.role === "admin" ? "*" : context.me.tenant_id;
     this.unsubscribe = context.live.subscribe({ tenant_id: to }, (message) => this.list.hear(message));
     this.tick = setInterval(
-      () => !document.hidden && this.list.rows.some((row) => !hasEnded(row)) && this.draw(),
+      () => !document.hidden && (this.list.waiting.length || !this.list.rows.every(hasEnded)) && this.draw(),
       TICK_MS,
     );
     this.#loadChoices();
@@ -187,15 +187,14 @@ class TasksView {
 
   #letIn() {
     this.table.element.scrollTop = 0;
-    this.list.held = false;
-    this.#draw();
-    this.list.held = this.table.held;
+    this.#draw({ letIn: true });
     this.table.element.focus({ preventScroll: true });
   }
 
-  #draw() {
+  #draw({ letIn = false } = {}) {
     const { list, table } = this;
-    const added = list.held ? 0 : list.settle();
+    const waits = !letIn && (list.held || list.rushes);
+    const added = waits ? 0 : list.settle();
     table.show(list.rows, { more: Boolean(list.next), added });
     const waiting = list.waiting.filter((row) => !row.left).length;
     this.fresh.hidden = !waiting;

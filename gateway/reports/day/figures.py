@@ -99,6 +99,18 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """How much an agent is preferred, before the day and by what the day showed."""
+
+    agent: str
+    before: float
+    weight: float
+    applied: bool
+    """False in a dry run."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class Preventive:
     """Predictions of a load whose hour is over; those made when it was there already are none."""
 
@@ -135,6 +147,8 @@ class Day:
     """Under `redo`, `failure` and `letter`, the most frequent first."""
     recovery_h: dict[date, float] = field(default_factory=dict)
     preventive: dict[date, Preventive] = field(default_factory=dict)
+    weights: list[Weighed] = field(default_factory=list)
+    """Of those whose weight is or was not 1; what moved most first. Reckoned when the day is over."""
     newest: date | None = None
     """Where the day has no tasks: the newest one before it that has."""
 
@@ -186,6 +200,7 @@ def read(asker: Asker, day: date, now: datetime) -> Day:
             date.fromisoformat(row.pop("day")): Preventive(**row)
             for row in _ask(asker, "preventive", {**span, "alarm": ALARM, "over": OVER})
         },
+        [Weighed(**row) for row in _ask(asker, "weights", span)],
     )
 
 

@@ -50,6 +50,7 @@ def as_json(day: Day) -> str:
         "hours": {hour: asdict(total) for hour, total in sorted(day.hours.items())},
         **{f"{kind}s": [asdict(group) for group in day.groups.get(kind, [])] for kind in KINDS},
         "slowest": [asdict(slow) for slow in day.slowest],
+        "weights": [asdict(weighed) for weighed in day.weights],
         **{f"{kind}s": [asdict(reason) for reason in day.reasons.get(kind, [])] for kind in REASONS},
     }
     return json.dumps(_rounded(found), ensure_ascii=False, allow_nan=False) + "\n"
@@ -112,6 +113,8 @@ def _sections(day: Day, found: Sequence[Kpi], sentences: Sequence[str]) -> Itera
     for kind, title in KINDS.items():
         if day.groups.get(kind):
             yield Section(title, list(_groups(kind, day.groups[kind], total)))
+    if day.weights:
+        yield Section("How much agents are preferred", [_weights(day)])
     yield Section("The slowest tasks", [_slowest(day)])
     for kind, (title, who) in REASONS.items():
         if day.reasons.get(kind):
@@ -217,6 +220,14 @@ def _group(name: str, group: Group) -> list[str | None]:
         money(group.cost_usd_micros),
         f"{group.tokens:,}",
     ]
+
+
+def _weights(day: Day) -> Table:
+    rows = [
+        [one.agent, f"{one.before:.2f}", f"{one.weight:.2f}", "yes" if one.applied else "no, dry run", one.reason]
+        for one in day.weights
+    ]
+    return Table(["agent", "before", "weight", "counted", "why"], rows, ["before", "weight"])
 
 
 def _slowest(day: Day) -> Table:

@@ -42,7 +42,8 @@ async def list_agents(call: Call) -> Reply:
         chosen, cursor = page(call, named, "agent_id")
         by_id = await _rows_of(services, [one["agent_id"] for one in chosen])
         return Reply({"agents": [row | _NO_FIT for row in by_id.values()], "next": cursor, "understood": None})
-    found = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
+    pools, skills, weights = dict(known.pools), known.skills, known.weights
+    found = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
     fits, cursor = page(call, [one._asdict() for one in found.agents], "agent_id")
     by_id = await _rows_of(services, [fit["agent_id"] for fit in fits])
     told = [by_id[fit["agent_id"]] | _told(fit) for fit in fits if fit["agent_id"] in by_id]
@@ -99,6 +100,10 @@ _AGENT: Schema = record(
         "asked": {
             "anyOf": [ref("AgentDesired"), {"type": "null"}],
             "description": "What a person or the autoscaler asked for last; null: its file says how many.",
+        },
+        "weight": {
+            "anyOf": [ref("AgentWeight"), {"type": "null"}],
+            "description": "How much it is preferred, and why; null: as much as others, for nothing was reckoned yet.",
         },
         "fit": or_null(number("How well it suits the words of `find`, 0 to 1; null without them.")),
         "weak": or_null(flag("Whether it is no more than faintly like these words, which may be chance.")),

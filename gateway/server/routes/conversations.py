@@ -12,6 +12,7 @@ from gateway.server.recent import CHAT
 from gateway.server.routes.tasks import KEY
 from gateway.server.shapes import Schema, example, fields, flag, many, number, or_null, record, ref, text, whole
 from gateway.turns import ASKED, turn_of
+from gateway.way import REASON_CHARS, RESULT_CHARS, TOLD
 
 EXPORT_MAX = 2_000
 """Turns of one export; whoever has more takes them page by page."""
@@ -83,6 +84,14 @@ def _time(at_us: int) -> str:
 
 _ASKED: Schema = record("What its newest message asked for.", fields("task_submitted", *ASKED))
 _FEEDBACK: Schema = record("The newest feedback.", fields("feedback_given", "kind", "score", "comment", "by", "at"))
+_STEP: Schema = record(
+    "A step on the way to the choice.",
+    {
+        "step": text("Which one.", enum=list(TOLD)),
+        "result": text("What it came to.", maxLength=RESULT_CHARS),
+        "reason": text("Why, in words.", maxLength=REASON_CHARS),
+    },
+)
 _TURN: Schema = record(
     "What somebody asked, and what has come of it so far.",
     {
@@ -96,10 +105,16 @@ _TURN: Schema = record(
         "skill": or_null(text("Kind of work as understood by the router, else the one asked for.")),
         "agent_id": or_null(text("Agent that has it, or had it last; null while none is chosen.")),
         "instance_id": or_null(text("Instance that has it, or had it last.")),
-        "model": or_null(text("Model that answered, else the one asked for; null: the agent's.")),
+        "model": or_null(
+            text(
+                "Model that answered; until then the one chosen, else asked for. Null: the line's default; of a "
+                "completed turn: no model answered."
+            )
+        ),
         "router": or_null(text("What chose the agent.")),
         "confidence": or_null(number("How sure it was, 0 to 1.")),
         "reason": or_null(text("Why this agent.")),
+        "steps": many(_STEP, "The way to the choice; none before it.", maxItems=len(TOLD)),
         "attempt": whole("The attempt that `answer` is of; 0: none was begun."),
         "sequence": whole("The newest progress of that attempt that is in `answer`; -1: none."),
         "answer": text("The answer, so far or whole."),

@@ -104,6 +104,7 @@ def rows(services: Services, wanted: Collection[str] | None = None) -> list[Agen
         model_default=services.settings.model_default,
         desired=registry.desired,
         zones=services.settings.zone_names,
+        weights=registry.weights,
     )
 
 
@@ -189,7 +190,12 @@ _POOL = record(
     fields("pool_status") | {"removed": flag("Whether its agent was taken out, and only its tasks are left.")},
 )
 PARTS: dict[str, Schema] = {"PoolStatus": _POOL, "Host": _HOST, "Zone": _ZONE} | {
-    name: event(of) for name, of in (("AgentDesired", "agent_desired"), ("HostDesired", "host_desired"))
+    name: event(of)
+    for name, of in (
+        ("AgentDesired", "agent_desired"),
+        ("HostDesired", "host_desired"),
+        ("AgentWeight", "agent_weight"),
+    )
 }
 
 

@@ -23,7 +23,9 @@ async def route(call: Call) -> Reply:
     asked = {name: given[name] for name in ("text", "skill", "priority", "agent_id", "model", "task_id", "session_id")}
     task = task_from(asked, now_us(), limits=limits)
     known = services.registry
-    registries = deciding.Registries(known.agents, dict(known.pools), known.skills, known.models, known.experiments)
+    registries = deciding.Registries(
+        known.agents, dict(known.pools), known.skills, known.models, known.experiments, known.weights
+    )
     told = await services.slow(_decide, services.settings, registries, task)
     return Reply(deciding.as_fields(told))
 

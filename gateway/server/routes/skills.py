@@ -22,7 +22,8 @@ async def list_skills(call: Call) -> Reply:
         shown, cursor = page(call, [row | _NO_FIT for row in rows.values()], "skill")
         return Reply({"skills": shown, "next": cursor, "understood": None})
     known = services.registry
-    found = await services.slow(services.finder.find, words, known.agents, dict(known.pools), known.skills)
+    pools, skills, weights = dict(known.pools), known.skills, known.weights
+    found = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
     told, cursor = page(call, [rows[one.skill] | _told(one) for one in found.skills if one.skill in rows], "skill")
     return Reply({"skills": told, "next": cursor, "understood": understood(found)})
 

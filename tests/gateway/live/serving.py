@@ -25,6 +25,7 @@ class Who:
     name: str = "somebody"
     tenant: str | None = None
     expires_at: int | None = None
+    is_local: bool = False
 
 
 class Door:

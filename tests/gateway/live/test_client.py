@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client import LiveError, Message, follow, sync
+from gateway.client import FULL_TRIES, LiveError, Message, follow, sync
 from infra.settings import Settings
 from tests.gateway.live.serving import Door, Teller, serving
 from tests.gateway.live.test_live import LIFE
@@ -53,6 +53,22 @@ async def test_the_client_says_why_it_may_not_follow(broker: Settings) -> None:
             async with asyncio.timeout(20):
                 async for _ in follow(door.url, fleet=True):
                     pass
+
+
+async def test_a_client_that_never_gets_in_says_that_there_are_too_many_connections(
+    broker: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.client.AGAIN_S_MAX", 0.1)
+    async with (
+        serving(broker, gateway_connections_user_max=1) as door,
+        aclosing(follow(door.url, fleet=True)) as first,
+        asyncio.timeout(20),
+    ):
+        await anext(first)
+        with pytest.raises(LiveError, match="close a tab, or have gateway_connections_user_max raised"):
+            async for _ in follow(door.url, fleet=True):
+                pass
+    assert len(caplog.records) == FULL_TRIES
 
 
 async def test_the_client_is_told_what_it_asks_wrongly(broker: Settings) -> None:

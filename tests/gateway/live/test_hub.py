@@ -40,7 +40,7 @@ class Viewer:
     def send(self, parcel: Parcel) -> None:
         self.heard.append(json.loads(parcel.body))
 
-    answer = send
+    answer = show = send
 
     def came_back(self, *, whole: bool) -> None:
         self.came_back_whole.append(whole)
@@ -190,6 +190,21 @@ def test_who_unsubscribes_hears_no_more_of_it_also_while_it_catches_up() -> None
     before = len(viewer.heard)
     line.tell("v", session="o")
     assert len(viewer.heard) == before and line.hub._clients == {}
+
+
+def test_what_is_asked_for_again_before_it_is_shown_is_shown_once() -> None:
+    line, viewer = Asked(), Viewer()
+    others: tuple[Key, ...] = tuple(("session", None, f"s-{n}") for n in range(50))
+    viewer.has_room = False
+    for _ in range(100):
+        line.hub.subscribe(viewer, others, None)
+        line.hub.subscribe(viewer, (*others, SESSION, FLEET), None)
+    assert sum(map(len, viewer.joining.fresh)) == 52
+    viewer.has_room = True
+    line.hub.go_on_all()
+    assert viewer.events() == ["snapshot"] * 52
+    line.hub.subscribe(viewer, (SESSION,), None)
+    assert viewer.events()[52:] == ["snapshot"]
 
 
 def test_catching_up_is_done_in_pieces() -> None:

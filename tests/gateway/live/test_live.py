@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from gateway.live import limits
+from gateway.live.connections import Connection
 from infra import kafka
 from infra.settings import Settings
 from schemas.codec import encode
@@ -305,6 +307,18 @@ async def test_connections_beyond_the_limit_are_told_why(broker: Settings) -> No
             await again.hear("welcome")
 
 
+async def test_whoever_works_on_this_machine_may_have_half_of_all_connections(broker: Settings) -> None:
+    async with serving(broker, gateway_connections_max=6, gateway_connections_user_max=1) as door:
+        me = Who("local", is_local=True)
+        async with connected(door, me) as one, connected(door, me) as two, connected(door, me) as three:
+            for socket in (one, two, three):
+                await socket.hear("welcome")
+            async with connected(door, me) as fourth:
+                assert await fourth.end() == tuple(limits.TOO_MANY_OF_USER)
+            async with connected(door, Who("another")) as other:
+                await other.hear("welcome")
+
+
 async def test_access_that_ends_closes_what_is_open(broker: Settings) -> None:
     good = {"revoked", "expires"}
     async with serving(broker, lambda who, _now: who.token_id in good) as door:
@@ -344,13 +358,8 @@ async def test_clients_that_never_read_cost_a_bounded_memory_and_delay_nobody(br
     async with serving(broker, gateway_outbox_kb=16) as door:
         stuck = []
         for _ in range(stuck_count):
-            reader, writer = await asyncio.open_connection("127.0.0.1", int(door.url.rpartition(":")[2]), limit=1024)
-            writer.write(
-                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            )
-            body = json.dumps({"action": "subscribe", "session_id": teller.session}).encode()
-            writer.write(bytes((0x81, 0x80 | len(body))) + bytes(4) + body)
+            reader, writer = await unread(door)
+            writer.write(masked(action="subscribe", session_id=teller.session))
             stuck.append((reader, writer))
         async with connected(door) as healthy:
             await healthy.say(action="subscribe", session_id=teller.session)
@@ -369,6 +378,56 @@ async def test_clients_that_never_read_cost_a_bounded_memory_and_delay_nobody(br
         for _, writer in stuck:
             writer.transport.abort()
         await _until(lambda: door.live.connections == 0)
+
+
+@pytest.mark.parametrize("action", ["subscribe", "unsubscribe", "ping"])
+async def test_clients_that_ask_and_never_read_cost_a_bounded_memory_and_are_closed(
+    broker: Settings, action: str
+) -> None:
+    """However they ask: they are never silent, and nothing happens that would have to be told to them."""
+    names = [{"session_id": f"{n}".ljust(240, "s")} for n in range(90)]
+    asked = {"action": action, "ref": "r" * 60} | ({} if action == "ping" else {"to": names})
+    async with serving(broker, gateway_outbox_kb=4, gateway_messages_per_s=100_000) as door:
+        stuck = [await unread(door) for _ in range(4)]
+        await _until(lambda: door.live.connections == len(stuck))
+        clients = list(door.live._connections)
+        held = 0
+        async with asyncio.timeout(60):
+            while not all(client.is_closing for client in clients):
+                for _, writer in stuck:
+                    writer.write(masked(**asked) * (50 if action == "ping" else 1))
+                await asyncio.sleep(0)
+                held = max(held, *(_held(client) for client in clients))
+        assert [client.closed_with for client in clients] == [limits.TOO_SLOW] * len(stuck)
+        # The socket's 16 KB, answers of four times 4 KB and one more, and what a snapshot of 90 names is.
+        assert 10_000 < held < 150_000
+        await _until(lambda: door.live.connections == 0)
+        for _, writer in stuck:
+            writer.transport.abort()
+
+
+async def unread(door: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose client takes nothing from it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(door.url.rpartition(":")[2]), limit=1024)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    return reader, writer
+
+
+def masked(**message: Any) -> bytes:
+    """A message as a client's frame, masked with zeros."""
+    body = json.dumps(message).encode()
+    size = bytes((0x80 | len(body),)) if len(body) < 126 else b"\xfe" + len(body).to_bytes(2, "big")
+    return b"\x81" + size + bytes(4) + body
+
+
+def _held(client: Connection) -> int:
+    """Bytes in memory for one client, and as much for what it is still to be shown."""
+    waiting = sum(len(str(group)) for group in client.joining.fresh)
+    return client.transport.get_write_buffer_size() + (client.outbox.size if client.outbox else 0) + waiting
 
 
 async def test_a_slow_client_that_reads_again_hears_every_end(broker: Settings, teller: Teller) -> None:

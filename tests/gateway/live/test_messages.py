@@ -4,6 +4,7 @@ import pytest
 
 from gateway.live.messages import ENDS, OUTPUT_BYTES_MAX, cut, told_of
 from gateway.live.order import Read
+from gateway.way import TOLD
 from tests.gateway.events import newest_examples
 from tests.gateway.live.log import story
 
@@ -39,6 +40,15 @@ def test_each_status_ends_a_task_with_one_of_the_three_ends() -> None:
     assert named["completed"] == "task_completed" and named["cancelled"] == "task_cancelled"
     assert {named[status] for status in ("failed", "expired", "dead_lettered", "refused")} == {"task_failed"}
     assert set(named.values()) == set(ENDS)
+
+
+def test_who_hears_that_a_task_is_queued_hears_the_model_and_the_way_to_it_in_few_words() -> None:
+    decided = story("t", "s", "acme", 1)[1][2]
+    way = [{"step": step, "result": "r" * 9000, "reason": "w" * 9000} for step in TOLD] * 9
+    told = told_of(Read(0, 0, 0, "RoutingDecision", decided | {"model": "m-1", "steps": way}))
+    assert told is not None and len(told.head) < 4096
+    data = json.loads(told.with_token("T"))["data"]
+    assert (data["model"], [one["step"] for one in data["steps"]]) == ("m-1", list(TOLD))
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "🐙", "\udc00"])

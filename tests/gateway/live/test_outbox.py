@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.live.outbox import Outbox
+from gateway.live.outbox import Kind, Outbox
 from gateway.live.parcel import Parcel
 
 PARCELS = st.lists(st.tuples(st.integers(1, 40), st.none() | st.integers(0, 3)), max_size=60)
@@ -30,8 +30,16 @@ def test_progress_of_one_task_never_fills_it() -> None:
     assert len(outbox) == 1
 
 
-def test_answers_are_not_held_against_the_room() -> None:
+def test_answers_have_a_bound_of_their_own_which_who_asks_and_never_reads_comes_to() -> None:
+    outbox, answer = Outbox(100), Parcel(b"x" * 40, None)
+    assert [outbox.put(answer, Kind.ANSWER) for _ in range(11)] == [True] * 10 + [False]
+    assert outbox.put(Parcel(b"x" * 90, None)) and outbox.size == 11 * 40 + 90
+    for _ in range(11):
+        assert outbox.owes_answers and outbox.pop() is answer
+    assert not outbox.owes_answers and outbox.put(answer, Kind.ANSWER)
+
+
+def test_how_things_are_is_shown_however_much_it_is() -> None:
     outbox = Outbox(100)
-    outbox.put_asked(Parcel(b"x" * 1000, None))
-    assert outbox.owes_answers and outbox.put(Parcel(b"x" * 90, None))
-    assert outbox.pop().size == 1000 and not outbox.owes_answers
+    assert outbox.put(Parcel(b"x" * 1000, None), Kind.SHOWN) and outbox.put(Parcel(b"x" * 100, None))
+    assert outbox.owes_answers and outbox.pop().size == 1000 and not outbox.owes_answers

@@ -109,7 +109,7 @@ def test_what_is_no_message_ends_the_connection(text: str) -> None:
 def test_who_is_refused_again_and_again_is_sent_away() -> None:
     talk = conversation(messages_per_s=1000)
     ends = [said(talk, action="dance") for _ in range(limits.REFUSED_MAX + 1)]
-    assert ends[-1][-1] == limits.MALFORMED and all(len(told) == 1 for told in ends[:-1])
+    assert ends[-1][-1] == limits.REFUSED_TOO_OFTEN and all(len(told) == 1 for told in ends[:-1])
 
 
 def test_ten_thousand_subscriptions_are_too_many_at_once_or_one_by_one() -> None:
@@ -130,6 +130,13 @@ def test_unsubscribing_makes_room() -> None:
     said(talk, action="subscribe", session_id="a")
     assert said(talk, action="unsubscribe", session_id="a")[0] == Unsubscribe((("session", "acme", "a"),))
     assert len(said(talk, action="subscribe", session_id="b")) == 2
+
+
+def test_what_is_unsubscribed_from_at_once_is_bounded_as_subscriptions_are() -> None:
+    talk = conversation(subscriptions=3)
+    (told,) = said(talk, action="unsubscribe", to=[{"session_id": f"{n}"} for n in range(4)])
+    assert told.event == "error" and "name fewer" in told.data["reason"]
+    assert len(said(talk, action="unsubscribe", to=[{"session_id": f"{n}"} for n in range(3)])) == 2
 
 
 def test_a_token_comes_first_or_not_at_all() -> None:

@@ -51,6 +51,7 @@ def filled(tmp_path_factory):
             fill(settings, DAY - timedelta(days=back), 2110, failed=40 if back == 0 else 10)
         redriven(settings)
         predicted(settings)
+        weighed(settings)
         yield settings, asker
 
 
@@ -76,6 +77,29 @@ def predicted(settings) -> None:
         client.command(
             "INSERT INTO load_judgement (_topic, _offset, _at, event_id, agent_id, load, expected, low, high, reached) "
             f"VALUES {', '.join(values)}"
+        )
+
+
+def weighed(settings) -> None:
+    """Of the day: one told twice, one of a dry run, one at rest, and what a person set; and one of the day before."""
+    night = f"{DAY + timedelta(days=1)} 00:05:00"
+    of = {
+        "tester": (0.95, 0.9, True, "weights", DAY, night),
+        "coder": (1.0, 1.1, False, "weights", DAY, night),
+        "rests": (1.0, 1.0, True, "weights", DAY, night),
+        "by-hand": (0.6, 1.0, True, "ana", DAY - timedelta(days=3), f"{DAY} 10:00:00"),
+        "earlier": (1.0, 0.9, True, "weights", DAY - timedelta(days=1), f"{DAY} 00:05:00"),
+    }
+    values = [
+        f"('agents.weights', {10 * n + again}, '{at}', '{name}/{on}', '{name}', '{on}', '{at}', {before}, {weight}, "
+        f"{str(applied).lower()}, '{by}', 'Why {name}.')"
+        for n, (name, (before, weight, applied, by, on, at)) in enumerate(of.items())
+        for again in (0, 1)
+    ]
+    with warehouse.client(settings) as client:
+        client.command(
+            "INSERT INTO agent_weight (_topic, _offset, _at, event_id, agent_id, day, at, before, weight, applied, by, "
+            f"reason) VALUES {', '.join(values)}"
         )
 
 
@@ -161,6 +185,15 @@ def test_targets_are_judged_and_what_has_no_data_says_so(day) -> None:
     assert found["recovery"] == (True, "2 h 00 min")
     assert found["preventive alerts"] == (True, "83.3%")
     assert found["overloads foreseen"] == (False, "71.4%")
+
+
+def test_how_the_day_moved_the_weights_is_told_with_the_reasons(day) -> None:
+    found = [(one["agent"], one["before"], one["weight"]) for one in json.loads(as_json(day))["weights"]]
+    assert found == [("by-hand", 0.6, 1.0), ("coder", 1.0, 1.1), ("tester", 0.95, 0.9)]
+    text = as_markdown(day)
+    assert "How much agents are preferred" in text and "How much" not in as_text(made(totals()))
+    assert re.search(r"tester \| +0.95 \| +0.90 \| yes +\| Why tester", text), text
+    assert re.search(r"coder \| +1.00 \| +1.10 \| no, dry run +\| Why coder", text), text
 
 
 def test_days_before_are_told_beside(day) -> None:

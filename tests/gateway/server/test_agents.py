@@ -224,6 +224,7 @@ async def test_a_page_of_agents_makes_the_rows_of_that_page_only_and_they_are_th
         agents={name: agent(name, "light") for name in reversed(names)},
         pools={name: example("PoolStatus", pool=name, agent_id=name, waiting=at) for at, name in enumerate(names)},
         desired={},
+        weights={},
     )
     following = SimpleNamespace(heartbeats=dict(enumerate(beats)))
     services: Any = SimpleNamespace(registry=registry, following=following, settings=Settings())

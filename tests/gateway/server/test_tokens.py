@@ -42,6 +42,17 @@ def test_the_file_holds_no_token_and_is_for_its_owner_only(tokens: Tokens, setti
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_only_the_token_that_this_machine_made_for_its_admin_is_the_local_one(tokens: Tokens) -> None:
+    def is_local(text: str) -> bool:
+        principal = tokens.principal_of(text, NOW)
+        assert principal is not None
+        return principal.is_local
+
+    assert is_local(tokens.local(NOW))
+    assert not is_local(tokens.create("local", "acme", "submitter", None, NOW))
+    assert not is_local(tokens.create("another", "acme", "admin", None, NOW))
+
+
 def test_a_token_ends_when_its_time_is_over(tokens: Tokens) -> None:
     text = tokens.create("pipeline", "acme", "viewer", NOW + 10, NOW)
     principal = tokens.principal_of(text, NOW + 9)

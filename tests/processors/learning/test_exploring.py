@@ -11,6 +11,7 @@ from processors.admission import Limits
 from processors.chance import draw
 from processors.learning import exploring
 from processors.learning.hybrid import Asked, Hybrid, Terms
+from processors.reading import turn
 from processors.routing import Index
 from tests.support.agents import agent, pool, registry, task
 from tests.support.opinions import Says
@@ -166,8 +167,10 @@ def test_the_probabilities_of_all_agents_add_up_to_one(values, data):
     may = exploring.plausible(np.array(values), data.draw(flags), errors, runs)
     tries = exploring.chances(np.array(values), exploring.unknown(runs), may)
     equals = data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=count, unique=True))
+    weights = np.array(data.draw(st.lists(st.floats(0.5, 2), min_size=len(equals), max_size=len(equals))))
+    shares = turn(weights, 0.0)[1].tolist()
     probability = data.draw(st.floats(0, 1)) if tries.any() else 0.0
-    told = [*map(exploring.Drawn(equals[0], False, equals, tries, probability).propensity, range(count))]
+    told = [*map(exploring.Drawn(equals[0], False, equals, shares, tries, probability).propensity, range(count))]
     assert sum(told) == pytest.approx(1)
     assert all(0 <= each <= 1 + 1e-9 for each in told)
     assert not tries.any() or tries.sum() == pytest.approx(1)

@@ -62,6 +62,20 @@ def test_busy_hours_of_every_day_are_told_before_they_come_and_the_rest_of_the_d
     assert {(one["at"] // S + 60) % DAY_S // 3600 for one in alarms} <= {8, 9, 10}
 
 
+def busy_weekday_mornings(at_s: int) -> float:
+    return busy_mornings(at_s) if at_s // DAY_S % 7 < 5 else 12.0
+
+
+def test_after_three_weeks_weekday_mornings_are_told_and_a_weekend_is_quiet():
+    """A Monday and a Saturday of the fourth week."""
+    of, found = minutes(busy_weekday_mornings, 27, seed=1), Counter()
+    for day in (21, 26):
+        begin = day * MINUTES_A_DAY + 7 * 60 + 30
+        found += Watched(of).run(begin, begin + 4 * 60, every=20).verdicts
+    assert found["right"] >= 3 and found["quiet"] >= 10
+    assert precision(found) >= 0.8 and found["missed"] == 0
+
+
 def test_after_a_week_of_noise_few_alarms_are_false():
     """A line that is 48 loaded on the mean and up to 75 in its busiest minutes; and one that is on the edge."""
     found = {}

@@ -5,7 +5,7 @@ from math import pi, sin
 
 import pytest
 
-from processors.scaling.history import BACK_S, LEAST_S, STEP_S, History, expected
+from processors.scaling.history import BACK_S, LEAST_S, SETTLED_S, STEP_S, WEEKS_S, History, expected
 from tests.support.alerts import outcome
 from tests.support.scaling import T0, Fleet, S
 
@@ -56,6 +56,60 @@ def test_older_and_newer_pasts_come_together_and_none_counts_twice():
     assert newer.loads(["coder"]) == {"coder": {split - STEP_S: 150 / STEP_S, split: 30 / STEP_S}}
     newer.forget(split + BACK_S)
     assert newer.loads(["coder"]) == {"coder": {split: 30 / STEP_S}}
+
+
+def week(load, until_s: int = NOW_S) -> History:
+    """Tasks of a minute up to then, so many in each that as many are at work."""
+    history = History()
+    for minute in range(until_s - BACK_S, until_s, 60):
+        for number in range(load(minute)):
+            one = outcome(number, (minute + 59) * S, started_at=minute * S)
+            history.outcome(one)
+    return history
+
+
+def test_a_day_that_is_over_is_told_once_and_known_for_weeks() -> None:
+    def load(at_s: int) -> int:
+        return int(at_s % DAY_S == 9 * 3600)
+
+    history, later_s = week(load), NOW_S + SETTLED_S
+    assert history.days_over(later_s - 1, most=9)[-1]["day_at"] == (NOW_S - 2 * DAY_S) * S, "yesterday is too fresh"
+    told = history.days_over(later_s, most=9)
+    assert [day["day_at"] // S for day in told] == [NOW_S - n * DAY_S for n in (6, 5, 4, 3, 2, 1)], "only whole days"
+    assert all(day["peaks"].index(max(day["peaks"])) == 9 * 6 and sum(day["peaks"]) == 0.98 for day in told)
+    for day in told:
+        history.day(day)
+    assert history.days_over(later_s, most=9) == []
+    weeks_s = NOW_S - 6 * DAY_S + WEEKS_S
+    history.forget(weeks_s)
+    known = history.peaks(["coder"])["coder"]
+    assert len(known) == 6 * DAY_S // STEP_S and known[NOW_S - 6 * DAY_S + 9 * 3600] == 0.98
+    history.forget(weeks_s + DAY_S)
+    assert min(history.peaks(["coder"])["coder"]) == NOW_S - 5 * DAY_S
+
+
+def test_days_that_were_told_before_are_known_beside_what_ended_since() -> None:
+    before, history = week(lambda at_s: 3), History(since_s=NOW_S)
+    past = History()
+    for day in before.days_over(NOW_S + SETTLED_S, most=9):
+        past.day(day)
+    history.add(past)
+    history.outcome(outcome(1, (NOW_S + 59) * S, started_at=NOW_S * S))
+    known = history.peaks(["coder", "other"])
+    assert known["other"] == {} and known["coder"][NOW_S] == pytest.approx(59 / 60)
+    assert known["coder"][NOW_S - DAY_S] == pytest.approx(3 * 59 / 60, abs=0.01)
+
+
+def test_of_each_day_the_busiest_agents_are_told() -> None:
+    history = History()
+    for name, tasks in (("busy", 3), ("idle", 1)):
+        for number in range(tasks):
+            ended = NOW_S - DAY_S + 3600
+            history.outcome(outcome(number, ended * S, agent_id=name, started_at=(ended - 50) * S))
+    assert [day["agent_id"] for day in history.days_over(NOW_S + SETTLED_S, most=1)] == ["busy"]
+    assert [day["agent_id"] for day in history.days_over(NOW_S + SETTLED_S, most=5)] == ["busy", "idle"]
+    assert history.busiest(["none", "idle", "busy"], most=5) == ["busy", "idle"]
+    assert history.busiest(["idle", "busy"], most=1) == ["busy"]
 
 
 def test_the_hours_of_every_day_are_learned_from_the_past():
