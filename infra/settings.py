@@ -224,12 +224,6 @@ class Settings:
     heartbeat_s: float = _setting(
         2.0, "Seconds between two heartbeats of an instance; at most a third of lease_s.", minimum=0.1
     )
-    probe_s: float = _setting(
-        30.0,
-        "Seconds without work after which an instance is asked whether it would take some, and between two such "
-        "probes; it has a third of them to answer; 0: nobody is asked.",
-        minimum=0,
-    )
     remembered_max: int = _count(50_000, "Finished tasks a partition remembers, to know a repeat of them.")
 
     sim_speed: float = _setting(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from processors.health import Health
-from processors.probing import Probing
 
 _SMOOTHING = 0.2
 """Weight of the newest run in the moving means: about the last ten runs count."""
@@ -32,7 +31,6 @@ class Instance:
     turn: float = 0.0
     """Credit of weighted round robin."""
     health: Health = field(default_factory=Health)
-    probing: Probing = field(default_factory=Probing)
 
     def record(self, succeeded: bool, response_ms: float) -> None:
         """Learns from one finished run."""

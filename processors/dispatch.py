@@ -18,7 +18,6 @@ from processors.evaluation import GOOD_ENOUGH, evaluate
 from processors.joining import cut, finished, open_items, settle, subtasks, verdict
 from processors.pool import Pool
 from processors.primary import HIGH_PRIORITY, Primary, PrimaryOf, first_to_move, may_move
-from processors.probing import Told
 from processors.remembered import Remembered
 from processors.task import Task, marker
 from schemas.codec import decode_as
@@ -82,7 +81,6 @@ class Limits:
     crashes_max: int = 5
     lease_us: int = 10_000_000
     primary_after_us: int = 30_000_000
-    probe_us: int = 30_000_000
     remembered_max: int = 50_000
 
 
@@ -168,7 +166,8 @@ class Dispatcher:
                 late.heard_late_at = now
             return  # it says nothing about now, but that we are behind
         pool = self._pool(event["pool"], event["agent_id"])
-        self._tell_steps(pool, pool.hear(event), now)
+        for instance in pool.hear(event):
+            self._tell(pool, instance, "well", "its host is heard again", now)
         if pool.failed and pool.is_alive(now, self.limits.lease_us):
             pool.failed = False
             self._tell(pool, None, "well", "an instance is heard again", now)
@@ -184,7 +183,6 @@ class Dispatcher:
                 else:
                     stale.add((report["instance_id"], run["task_id"], run["attempt"]))
         self._stop_stale(pool, event["host_id"], stale, now)
-        self._probe(pool, event, now)
         self._ready[pool.name] = None
 
     def command(self, event: TaskCommand, now: int) -> None:
@@ -555,18 +553,6 @@ class Dispatcher:
     def _is_here(self, pool: str) -> bool:
         return partition_of(pool.encode(), self.limits.partitions) == self._partition
 
-    def _probe(self, pool: Pool, event: AgentHeartbeat, now: int) -> None:
-        """Asks those that took no work for a while whether they would; the answer comes with a later heartbeat."""
-        asked, told = pool.probe(event, now)
-        for instance in asked:
-            value = messages.probe(instance.instance_id, pool.name, pool.agent_id, pool.answer_ms, now)
-            self._sends.append(Send("tasks.assigned", instance.instance_id, "TaskAssigned", value))
-        self._tell_steps(pool, told, now)
-
-    def _tell_steps(self, pool: Pool, told: Iterable[tuple[Instance, Told]], now: int) -> None:
-        for instance, step in told:
-            self._tell(pool, None if step.of_all else instance, step.what, step.detail, now)
-
     def _tell(
         self,
         pool: Pool,
@@ -606,7 +592,6 @@ class Dispatcher:
                 slots=limits.slots,
                 aging_us=limits.aging_us,
                 weights=limits.tenant_weights,
-                probe_us=limits.probe_us,
             )
         return pool
 
@@ -678,8 +663,6 @@ class Dispatcher:
             pool, succeeded = self.pools[task.pool], event["kind"] == "completed"
             instance = pool.instance(task.instance_id or "")
             instance.record(succeeded, response_ms)
-            if task.phase == "running":
-                self._tell_steps(pool, pool.worked(instance, task.entered_at, now), now)
             if not succeeded and not event["retryable"]:
                 return  # a task that can succeed nowhere says nothing about where it ran
             change = pool.judge(instance, task.skill, succeeded, response_ms, now)

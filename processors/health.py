@@ -45,8 +45,7 @@ class Health:
     """Of one instance."""
 
     recent: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS))
-    state: Literal["well", "out", "trial", "mute"] = "well"
-    """`out` ends with time, `mute` with answered probes."""
+    state: Literal["well", "out", "trial"] = "well"
     until: int = 0
     """Of one that is out: when it is tried."""
     since_at: int = 0
@@ -62,7 +61,7 @@ class Peers:
 
     def __init__(self) -> None:
         self.ill = 0
-        """Those that are not well."""
+        """Those that are out or tried."""
         self._runs = 0
         self._failures = 0
         """Of all that their instances remember."""
@@ -78,7 +77,7 @@ class Peers:
             one.trials = 0 if bad else one.trials + 1
             if bad:
                 return self._leave_out(one, f"its trial {'was slow' if succeeded else 'failed'}", now)
-            return self.trust(one, now) if one.trials >= TRIALS else None
+            return self._trust(one, now) if one.trials >= TRIALS else None
         if one.state == "well" and self._may_go(live) and (reason := self._worse(one.recent)):
             return self._leave_out(one, reason, now)
         return None
@@ -89,25 +88,6 @@ class Peers:
             return None
         one.state, one.trials = "trial", 0
         return "trial"
-
-    def silence(self, one: Health, reason: str, live: int, now: int) -> bool:
-        """Leaves out one that does not answer, until it is trusted; False where too many are out."""
-        if one.state == "well":
-            if not self._may_go(live):
-                return False
-            self.ill += 1
-            one.since_at = now
-        one.state, one.reason = "mute", reason
-        return True
-
-    def trust(self, one: Health, now: int) -> Change:
-        """One that was not well works on."""
-        self.ill -= 1
-        one.state, one.reason, one.since_at = "well", "", now
-        self._runs -= len(one.recent)
-        self._failures -= sum(not run.succeeded for run in one.recent)
-        one.recent.clear()  # what it did when it was ill says nothing about now
-        return "well"
 
     def forget(self, one: Health) -> None:
         """It is gone: what it did counts no more, and it stands in nobody's way."""
@@ -165,6 +145,14 @@ class Peers:
         one.state, one.reason = "out", reason
         one.until = now + min(OUT_MAX_US, OUT_US * 2 ** min(one.times - 1, 10))
         return "ejected"
+
+    def _trust(self, one: Health, now: int) -> Change:
+        self.ill -= 1
+        one.state, one.reason, one.since_at = "well", "", now
+        self._runs -= len(one.recent)
+        self._failures -= sum(not run.succeeded for run in one.recent)
+        one.recent.clear()  # what it did when it was ill says nothing about now
+        return "well"
 
 
 def _is_slow(runs: Collection[Run]) -> bool:

@@ -55,31 +55,6 @@ def stop(task_id: str, attempt: int, instance_id: str, pool: str, agent_id: str,
     }
 
 
-def probe(instance_id: str, pool: str, agent_id: str, answer_ms: int, now: int) -> TaskAssigned:
-    """Asks an instance whether it takes work."""
-    return {
-        "event_id": f"{instance_id}/{now}/probe",
-        "task_id": "",
-        "session_id": "",
-        "tenant_id": "",
-        "kind": "probe",
-        "attempt": 0,
-        "instance_id": instance_id,
-        "agent_id": agent_id,
-        "pool": pool,
-        "skill": "",
-        "assigned_at": now,
-        "deadline_at": None,
-        "timeout_ms": answer_ms,
-        "feedback": None,
-        "steps": [],
-        "reason": None,
-        "task": b"",
-        "settings": [],
-        "model": None,
-    }
-
-
 def evaluation(task: Task, judged: Judgement, now: int) -> Evaluation:
     return {
         "event_id": f"{task.task_id}/{task.attempt}/evaluation",

@@ -2,11 +2,9 @@
 
 from collections import deque
 from collections.abc import Mapping
-from zlib import crc32
 
 from processors.balancing import BALANCERS, Instance, load_of
 from processors.health import Change, Peers
-from processors.probing import Probes, Told
 from processors.queueing import FairQueue
 from schemas.events import AgentHeartbeat, IllInstance, PoolStatus
 
@@ -19,9 +17,7 @@ _TURN = 32
 
 
 class Pool:
-    def __init__(
-        self, name: str, agent_id: str, *, slots: int, aging_us: int, weights: Mapping[str, float], probe_us: int = 0
-    ) -> None:
+    def __init__(self, name: str, agent_id: str, *, slots: int, aging_us: int, weights: Mapping[str, float]) -> None:
         self.name = name
         self.agent_id = agent_id
         self.queue = FairQueue(aging_us, weights)
@@ -36,7 +32,6 @@ class Pool:
         """What was known before a restart; instances start to learn anew, the pool's totals go on."""
         self._slots = slots
         self._peers = Peers()
-        self._probes = Probes(probe_us, self._peers)
         self._usable = 0
         """Live instances that may get work, a second ago at most."""
         self._ring: deque[Instance] = deque()
@@ -60,19 +55,16 @@ class Pool:
             found = self.instances[instance_id] = Instance(instance_id)
         return found
 
-    def hear(self, event: AgentHeartbeat) -> list[tuple[Instance, Told]]:
+    def hear(self, event: AgentHeartbeat) -> list[Instance]:
         """A host names all of its instances here; one that it names no more is gone, or with another host. Answers
-        what is to be told of those that had been silent or mute.
+        those that had been silent.
         """
-        host_id, at, draining, life = event["host_id"], event["at"], event["draining"], event["incarnation"]
-        named: set[str] = set()
-        told: list[tuple[Instance, Told]] = []
+        host_id, at, draining = event["host_id"], event["at"], event["draining"]
+        named, back = set(), []
         if event["instances"]:
             self._silent_before = None
         for report in event["instances"]:
             instance = self.instance(report["instance_id"])
-            if instance.probing.life != life:
-                told += self._begin(instance, host_id, life, at)
             instance.host_id = host_id
             if at > instance.seen_at:
                 instance.seen_at = at
@@ -82,49 +74,13 @@ class Pool:
                 self.offer(instance)
             if instance.silent:
                 instance.silent = False
-                told.append((instance, Told("well", "its host is heard again")))
+                back.append(instance)
         for gone in self._of_host.get(host_id, set()) - named:
             if self.instances[gone].host_id == host_id:
                 self.instances[gone].seen_at = 0
                 self._peers.forget(self.instances[gone].health)
-                self.instances[gone].probing.asked_at = 0
         self._of_host[host_id] = named
-        return told
-
-    def _begin(self, instance: Instance, host_id: str, life: str, at: int) -> list[tuple[Instance, Told]]:
-        """Another host speaks for it from now on, or another life of one. They are not all asked at once."""
-        one = instance.probing
-        restarted = bool(one.life) and instance.host_id == host_id and (one.mute or instance.silent)
-        every_us = self._probes.every_us
-        due_at = at + crc32(instance.instance_id.encode()) % every_us if every_us else 0
-        self._probes.begin(one, instance.health, life, due_at, self._usable, at)
-        return [(instance, Told("restarted", f"{host_id} was started again"))] if restarted else []
-
-    def probe(self, event: AgentHeartbeat, now: int) -> tuple[list[Instance], list[tuple[Instance, Told]]]:
-        """Whom to ask now of those that a host has just named, and what is to be told of those that were asked."""
-        probes, at, asked = self._probes, event["at"], []
-        told: list[tuple[Instance, Told]] = []
-        if not probes.every_us or event["draining"]:
-            return [], []
-        for report in event["instances"]:
-            probed_at, instance = report["probed_at"], self.instances[report["instance_id"]]
-            one = instance.probing
-            if one.asked_at or one.unanswered:
-                heard = probes.hear(one, instance.health, probed_at, at, self._usable, now)
-                told += [(instance, step) for step in heard]
-            if probed_at is not None and probes.ask(one, now):
-                asked.append(instance)
-        return asked, told
-
-    def worked(self, instance: Instance, given_at: int, now: int) -> list[tuple[Instance, Told]]:
-        """It has done what it was given then."""
-        heard = self._probes.worked(instance.probing, instance.health, given_at, now)
-        return [(instance, step) for step in heard]
-
-    @property
-    def answer_ms(self) -> int:
-        """The time that a probe has."""
-        return self._probes.answer_us // 1000
+        return back
 
     def remember(self, status: PoolStatus, failed: bool, now: int) -> None:
         """What was last told before a restart. Silence counts anew: an instance may have spoken since."""
@@ -259,7 +215,7 @@ class Pool:
 
 def _ill(instance: Instance) -> IllInstance:
     health = instance.health
-    reason = f"is tried: {health.reason}" if health.state == "trial" else health.reason
+    reason = health.reason if health.state == "out" else f"is tried: {health.reason}"
     return {"instance_id": instance.instance_id, "since_at": health.since_at, "reason": reason}
 
 

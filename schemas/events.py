@@ -32,7 +32,7 @@ ExperimentStatus = Literal["unknown", "draft", "running", "paused", "completed"]
 ExperimentUnit = Literal["unknown", "session", "task", "tenant"]
 ExperimentMode = Literal["unknown", "sequential", "fixed", "bandit"]
 FeedbackKind = Literal["unknown", "positive", "neutral", "negative"]
-FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed", "ping", "restarted", "verified"]
+FleetStep = Literal["unknown", "silent", "ejected", "trial", "well", "redistributed"]
 HostState = Literal["unknown", "open", "cordoned", "drained"]
 LabCommandKind = Literal["unknown", "start", "stop"]
 LabFaultKind = Literal["unknown", "kill", "delay", "failover"]
@@ -42,7 +42,7 @@ ModelStatus = Literal["unknown", "candidate", "rejected", "promoted"]
 OutcomeStatus = Literal["unknown", "completed", "failed", "cancelled", "expired", "dead_lettered", "refused"]
 MissedRuns = Literal["unknown", "last", "all", "skip"]
 OverlappingRuns = Literal["unknown", "allow", "skip"]
-AssignmentKind = Literal["unknown", "run", "cancel", "probe"]
+AssignmentKind = Literal["unknown", "run", "cancel"]
 CommandKind = Literal["unknown", "cancel"]
 ProgressKind = Literal["unknown", "started", "progress", "text", "step"]
 ResultKind = Literal["unknown", "step", "completed", "failed", "cancelled", "expired", "lost"]
@@ -99,7 +99,6 @@ class InstanceReport(TypedDict):
 
     instance_id: str
     running: list[RunningAttempt]
-    probed_at: int | None
 
 
 class AgentHeartbeat(TypedDict):
@@ -415,8 +414,8 @@ class FeedbackGiven(TypedDict):
 
 
 class FleetEvent(TypedDict):
-    """Something that happened to an instance or to all of an agent: it gave no answer, fell silent, was left out, is
-    tried, works again."""
+    """Something that happened to an instance or to all of an agent: it fell silent, was left out, is tried, works
+    again."""
 
     event_id: str
     subject: str
@@ -604,16 +603,6 @@ class LabScenario(TypedDict):
     plan: LabPlan
     removed: bool
     updated_at: int
-
-
-class LoadDay(TypedDict):
-    """How busy an agent was on one day, kept for longer than what ended then: so weekdays can be learned."""
-
-    event_id: str
-    agent_id: str
-    day_at: int
-    step_s: int
-    peaks: list[float]
 
 
 class LoadJudgement(TypedDict):
@@ -934,7 +923,7 @@ class StreamPosition(TypedDict):
 
 
 class TaskAssigned(TypedDict):
-    """The dispatcher hands an attempt to an instance, takes it back, or asks an instance whether it takes work."""
+    """The dispatcher hands an attempt to an instance, or takes it back."""
 
     event_id: str
     task_id: str

@@ -79,7 +79,6 @@ def limits_of(settings: Settings) -> Limits:
         crashes_max=settings.crashes_max,
         lease_us=int(settings.lease_s * 1e6),
         primary_after_us=int(max(settings.primary_after_s, settings.lease_s) * 1e6),
-        probe_us=int(settings.probe_s * 1e6),
         remembered_max=settings.remembered_max,
     )
 

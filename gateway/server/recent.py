@@ -143,8 +143,8 @@ class Recent:
             self._dispatched(event)
             return None
         task_id = event.get("task_id")
-        if not task_id:
-            return None  # a probe is about no task
+        if task_id is None:
+            return None
         task = self.tasks.get(task_id)
         if name == "TaskSubmitted":
             if task is None:

@@ -19,7 +19,6 @@ from lab.bench.places import bench_settings
 from lab.own_line import running, until
 from processors.dispatch import Dispatcher, Limits
 from schemas.codec import FOLDER, decode_as, encode
-from schemas.events import InstanceReport
 from schemas.evolution import entries
 from schemas.examples import examples
 
@@ -177,7 +176,7 @@ class _Alone:
         self.dispatcher = Dispatcher(Limits(partitions=1, lease_us=10**12, **limits))
         names = [f"{AGENT}-{n}" for n in range(instances)]
         beat = {"event_id": "b", "pool": AGENT, "agent_id": AGENT, "host_id": "h", "incarnation": "i", "sequence": 0}
-        listed: list[InstanceReport] = [{"instance_id": name, "running": [], "probed_at": None} for name in names]
+        listed = [{"instance_id": name, "running": []} for name in names]
         self._heartbeat = _event("AgentHeartbeat", {**beat, "at": self.now, "instances": listed})
         self.dispatcher.heartbeat(self._heartbeat, self.now)
         self.dispatcher.take(self.now)

@@ -103,7 +103,7 @@ class Host:
     def _lists(self, assigned: TaskAssigned, running: list[RunningAttempt]) -> None:
         pool, name = assigned["pool"], assigned["instance_id"]
         if running:
-            self.at_work.setdefault(pool, {})[name] = {"instance_id": name, "running": running, "probed_at": None}
+            self.at_work.setdefault(pool, {})[name] = {"instance_id": name, "running": running}
         elif len(self.at_work[pool]) > 1:
             del self.at_work[pool][name]
         else:
@@ -210,4 +210,4 @@ class Host:
 @lru_cache(maxsize=100_000)
 def _idle(name: str) -> InstanceReport:
     """Of an instance that has nothing in hand; the same each time, for most heartbeats are of such."""
-    return {"instance_id": name, "running": [], "probed_at": None}
+    return {"instance_id": name, "running": []}

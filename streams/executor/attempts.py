@@ -59,8 +59,6 @@ class Attempts:
         """Records that need no more, ever counted."""
         self.watermarks: dict[int, Watermark] = {}
         """By partition that is ours."""
-        self.probed_at: dict[str, int] = {}
-        """By instance: when the newest probe was sent that came in here and found it fit for work."""
         self.draining = False
         self._starts: dict[int, Start] = {}
         self._running = 0
@@ -123,9 +121,6 @@ class Attempts:
         if assigned["kind"] == "cancel":
             self.cancel(assigned)
             self._settle(partition, offset)
-        elif assigned["kind"] == "probe":
-            self._probe(assigned)
-            self._settle(partition, offset)
         elif assigned["kind"] != "run":
             raise BadMessage(f"kind {assigned['kind']!r} is not known to this host: update it")
         elif attempt is not None:
@@ -133,18 +128,6 @@ class Attempts:
             self._take_again(attempt, partition, offset)
         else:
             self._take_run(assigned, partition, offset)
-
-    def _probe(self, assigned: TaskAssigned) -> None:
-        """A probe has come the way that work comes. The next heartbeat says so, when its agent could be run here."""
-        definition = self._registry.definitions.get(assigned["agent_id"])
-        if definition is None or zone_of(assigned["instance_id"]) != self._host.zone:
-            return
-        try:
-            self._agents.of(definition)
-        except Exception as error:  # as a task would find out
-            self._log.warning("no answer to a probe", instance=assigned["instance_id"], error=str(error))
-            return
-        self.probed_at[assigned["instance_id"]] = assigned["assigned_at"]
 
     def _take_again(self, attempt: Attempt, partition: int, offset: int) -> None:
         """The partition came back to us: what is in hand holds its watermark again. Else it is a plain repeat."""

@@ -80,9 +80,8 @@ class Heartbeats:
 
     def _send(self, pool: str, running: dict[str, list[RunningAttempt]]) -> None:
         ours = dict.fromkeys(self._instances.get(pool, []))
-        probed_at = self._attempts.probed_at
-        instances = [_report(name, running.get(name, []), probed_at.get(name, 0)) for name in ours]
-        strays = [_report(name, runs, None) for name, runs in running.items() if name not in ours]
+        instances: list[InstanceReport] = [{"instance_id": n, "running": running.get(n, [])} for n in ours]
+        strays: list[InstanceReport] = [{"instance_id": n, "running": r} for n, r in running.items() if n not in ours]
         event: AgentHeartbeat = {
             "event_id": f"{self._host.host_id}/{self._host.incarnation}/{pool}/{self._sequence}",
             "pool": pool,
@@ -99,7 +98,3 @@ class Heartbeats:
         }
         self._sequence += 1
         self._outbox.tell("agents.heartbeats", pool, "AgentHeartbeat", event)
-
-
-def _report(instance_id: str, running: list[RunningAttempt], probed_at: int | None) -> InstanceReport:
-    return {"instance_id": instance_id, "running": running, "probed_at": probed_at}

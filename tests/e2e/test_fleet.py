@@ -17,10 +17,9 @@ from processors.placing import names
 from schemas.codec import decode, encode
 from tests.support.agents import agent
 from tests.support.executor import Dispatch, host_settings, hosts_at_work, running_host
-from tests.support.running import running_service
 from tests.support.tasks import Submitter
 from tests.support.waiting import until
-from tests.support.world import decision, heartbeat, submission
+from tests.support.world import heartbeat
 
 pytestmark = pytest.mark.e2e
 
@@ -147,41 +146,6 @@ def introduce(settings: Settings, agent_id: str, **over: Any) -> None:
     value = encode("AgentDefinition", agent(agent_id, f"{agent_id}_work", runner="external", **over))
     producer.produce("agents.registry", value, agent_id)
     producer.flush(5)
-
-
-def test_a_host_that_beats_and_reads_nothing_is_found_by_probes_and_gets_no_work_until_it_answers(
-    settings: Settings, dispatch: Dispatch, tmp_path: Path
-) -> None:
-    zoned = dataclasses.replace(settings, zones=("a", "b"), heartbeat_s=0.2, probe_s=3.0)
-    (zoned.state / "log").mkdir()
-    stuck, ill = tmp_path / "stuck", names("asked", "b", 2)
-    count = iter(range(1_000))
-    dispatch.agent("asked", instances=6)
-    fleet.scale(zoned, "asked", lambda *_: {"a": 4, "b": 2}, by="ana")
-
-    def steps(subject: str) -> list[str]:
-        return [event["what"] for event in told(zoned, "fleet.events", "FleetEvent") if event["subject"] == subject]
-
-    def given_to() -> str:
-        """A task, done: the instance that had it."""
-        task_id = f"asked-{next(count)}"
-        dispatch.send("routing.decisions", "asked", "RoutingDecision", decision(submission(task_id), "asked"))
-        assert dispatch.await_result(task_id)["kind"] == "completed"
-        return str(dispatch.results(task_id)[-1]["instance_id"])
-
-    with running_host(zoned, 0), running_host(zoned, 1, stuck), running_service(zoned, "dispatcher", 0):
-        dispatch.await_instances("asked", 6)
-        until(lambda: {given_to() for _ in range(6)} & set(ill), 30, "work in zone b")
-        stuck.touch()
-        for name in ill:
-            until(lambda one=name: "ejected" in steps(one), 60, "the host is found")  # type: ignore[misc]
-            assert steps(name)[-4:] == ["ping", "ping", "ping", "ejected"]
-        dispatch.await_instances("asked", 6)  # it beats all the time
-        assert not {given_to() for _ in range(12)} & set(ill)
-        stuck.unlink()
-        for name in ill:
-            until(lambda one=name: steps(one)[-3:] == ["verified", "verified", "well"], 30, "it is well")  # type: ignore[misc]
-        until(lambda: {given_to() for _ in range(6)} & set(ill), 30, "work in zone b again")
 
 
 def test_tasks_of_high_priority_of_an_agent_that_dies_are_done_by_the_primary(line: Settings) -> None:

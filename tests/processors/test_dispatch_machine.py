@@ -138,15 +138,10 @@ class Line(RuleBasedStateMachine):
         listed=st.booleans(),
         host=st.sampled_from("ab"),
         crash=st.booleans(),
-        reads=st.none() | st.booleans(),
-        life=st.sampled_from("11112"),
     )
-    def beat(self, pool, draining, instances, listed, host, crash, reads=None, life="1"):
-        """`reads`: whether the probes came in that were sent; None: the host answers none."""
+    def beat(self, pool, draining, instances, listed, host, crash):
         runs = [run for run in self.runs() if run["pool"] == pool][-4:] if listed else []
-        over = {"draining": draining, "host_id": host, "incarnation": host + life}
-        probed = None if reads is None else self.worlds[of_pool(pool)].probes() if reads else {}
-        event = heartbeat(self.now, runs, pool=pool, instances=instances, probed=probed, **over)
+        event = heartbeat(self.now, runs, pool=pool, instances=instances, draining=draining, host_id=host)
         if instances:
             self.heard[pool] = self.now
         self.put(pool, "heartbeat", event, crash)
@@ -199,17 +194,6 @@ class Line(RuleBasedStateMachine):
             for pool in well:
                 self.beat(pool, False, 1, True, "a", False)
 
-    @rule(pool=st.sampled_from(POOLS), stuck=st.sets(st.integers(0, 2)), instances=st.integers(1, 3))
-    def some_read_nothing_for_minutes(self, pool, stuck, instances):
-        """They beat and answer no probes; what is given to them meanwhile, they never have."""
-        for _ in range(70):
-            self.wait(2)
-            read = self.worlds[of_pool(pool)].probes()
-            probed = {name: at for name, at in read.items() if int(name[-1]) not in stuck}
-            runs = [run for run in self.runs() if run["pool"] == pool and int(run["instance_id"][-1]) not in stuck][-4:]
-            self.heard[pool] = self.now
-            self.put(pool, "heartbeat", heartbeat(self.now, runs, pool=pool, instances=instances, probed=probed), False)
-
     @rule(partition=st.integers(0, PARTITIONS - 1))
     def crash(self, partition):
         self.worlds[partition].crash()
@@ -254,16 +238,6 @@ class Line(RuleBasedStateMachine):
             slots = [task_id for pool in pools for i in pool.instances.values() for task_id in i.running]
             assert sorted(slots) == sorted(in_hand)
             assert all(len(i.running) <= 2 for pool in pools for i in pool.instances.values())
-
-    @invariant()
-    def who_is_left_out_is_counted_and_may_take_nothing(self):
-        for world in self.worlds:
-            for pool in world.dispatcher.pools.values():
-                every = pool.instances.values()
-                assert pool._peers.ill == sum(i.health.state != "well" for i in every)
-                mute = [i for i in every if i.health.state == "mute"]
-                assert not any(pool._can_take(i, self.now, world.limits.lease_us) for i in mute)
-                assert all(i.probing.mute for i in mute)
 
     @invariant()
     def nothing_waits_beside_a_free_slot(self):

@@ -188,7 +188,7 @@ def test_the_hosts_that_died_and_those_that_rest_do_not_count_as_peers_that_work
         for host, rests in (("rests", n >= 30), ("works", False)):
             beat = heartbeat(world.now, instances=3, host_id=host, draining=rests)
             if host == "works":
-                beat["instances"] = [{"instance_id": name, "running": [], "probed_at": None} for name in ["writer-9"]]
+                beat["instances"] = [{"instance_id": name, "running": []} for name in ["writer-9"]]
             world.do("heartbeat", beat)
         world.do("decision", decision(submission(f"t{n}")))
         (run,) = world.runs(f"t{n}")

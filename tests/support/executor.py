@@ -26,14 +26,13 @@ HEARD = ("tasks.results", "tasks.progress", "agents.heartbeats", "dead.letters")
 
 
 class HostProcess:
-    """`python -m streams executor`; its log lies in the state folder. It reads nothing while `stuck` exists."""
+    """`python -m streams executor`; its log lies in the state folder."""
 
-    def __init__(self, settings: Settings, index: int = 0, stuck: Path | None = None) -> None:
+    def __init__(self, settings: Settings, index: int = 0) -> None:
         self.log = Path(settings.state_dir) / f"host-{index}-{time.monotonic_ns()}.log"
-        usual = ["streams", "executor", "--index", str(index)]
         with self.log.open("w") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *(["tests.support.stuck_host", str(index), str(stuck)] if stuck else usual)],
+                [sys.executable, "-m", "streams", "executor", "--index", str(index)],
                 env={**os.environ, **as_env(settings)},
                 stdout=said,
                 stderr=said,
@@ -53,8 +52,8 @@ class HostProcess:
 
 
 @contextmanager
-def running_host(settings: Settings, index: int = 0, stuck: Path | None = None) -> Iterator[HostProcess]:
-    host = HostProcess(settings, index, stuck)
+def running_host(settings: Settings, index: int = 0) -> Iterator[HostProcess]:
+    host = HostProcess(settings, index)
     try:
         yield host
     finally:

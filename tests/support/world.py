@@ -1,7 +1,6 @@
 """A world around the dispatcher without a broker: committed log and outputs, hosts that run what they are given, and
 crashes at every point. It breaks the same promises that Kafka would let us break, and no others."""
 
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -92,16 +91,9 @@ def result(run: dict[str, Any], kind: str = "completed", now: int = 0, **over: A
 
 
 def heartbeat(
-    now: int,
-    running: list[dict[str, Any]] | None = None,
-    *,
-    pool: str = "writer",
-    instances: int = 2,
-    probed: Mapping[str, int] | None = None,
-    **over: Any,
+    now: int, running: list[dict[str, Any]] | None = None, *, pool: str = "writer", instances: int = 2, **over: Any
 ) -> dict[str, Any]:
-    """Of a host with so many instances; what runs on others is a stray. `probed`: the probes that came in, of a host
-    that answers them."""
+    """Of a host with so many instances; what runs on others is a stray."""
     names = [f"{pool}-{i}" for i in range(instances)]
     runs = running or []
     return {
@@ -114,9 +106,7 @@ def heartbeat(
         "at": now,
         "draining": False,
         "zone": "",
-        "instances": [
-            _instance(name, runs) | {"probed_at": None if probed is None else probed.get(name, 0)} for name in names
-        ],
+        "instances": [_instance(name, runs) for name in names],
         "strays": [
             _instance(name, runs) for name in dict.fromkeys(r["instance_id"] for r in runs) if name not in names
         ],
@@ -125,7 +115,7 @@ def heartbeat(
 
 def _instance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     running = [{"task_id": r["task_id"], "attempt": r["attempt"]} for r in runs if r["instance_id"] == name]
-    return {"instance_id": name, "running": running, "probed_at": None}
+    return {"instance_id": name, "running": running}
 
 
 class World:
@@ -180,10 +170,6 @@ class World:
 
     def runs(self, task_id: str | None = None) -> list[dict[str, Any]]:
         return [a for a in self.of("tasks.assigned", task_id) if a["kind"] == "run"]
-
-    def probes(self) -> dict[str, int]:
-        """By instance: when it was asked last."""
-        return {a["instance_id"]: a["assigned_at"] for a in self.of("tasks.assigned") if a["kind"] == "probe"}
 
     def outcomes(self, task_id: str | None = None) -> list[dict[str, Any]]:
         return self.of("tasks.outcomes", task_id)

@@ -54,12 +54,6 @@ def test_a_task_is_the_same_whatever_order_its_events_came_in(chooser: random.Ra
         assert {record.name for record in mixed.records(task)} == {name for name, _ in story_of("t")}
 
 
-def test_a_probe_is_about_no_task_and_none_is_waited_for() -> None:
-    recent = Recent(100, 1 << 20)
-    assert fed(recent, "TaskAssigned", task_id="", session_id="", tenant_id="", kind="probe", attempt=0) is None
-    assert (recent.tasks, len(recent._early)) == ({}, 0)
-
-
 def test_a_running_task_tells_when_it_started_before_its_outcome_does() -> None:
     recent, own = Recent(100, 1 << 20), {"task_id": "t", "tenant_id": "acme"}
     fed(recent, "TaskSubmitted", **own, submitted_at=5)

@@ -8,7 +8,6 @@ import pytest
 
 from infra.settings import Settings
 from schemas.codec import encode
-from streams.executor.agents import Agents
 from streams.executor.attempts import Attempts
 from streams.executor.clock import now_us
 from streams.executor.intake import Start
@@ -279,40 +278,6 @@ async def test_external_agents_and_unknown_ones() -> None:
     await scene.settle()
     (_, result), *_ = scene.outbox.sent
     assert "not in the registry" in result["error"] and result["retryable"]
-
-
-def probe(asked_at: int, **over: Any) -> dict[str, Any]:
-    nothing = {"attempt": 0, "session_id": "", "tenant_id": "", "task": b""}
-    return {"kind": "probe", "assigned_at": asked_at, **nothing, **over}
-
-
-async def test_a_probe_is_noted_and_done_at_once_and_is_no_work() -> None:
-    scene = Scene()
-    scene.take(0, "", **probe(7))
-    assert scene.attempts.probed_at == {"a-0": 7}
-    assert (scene.position, scene.attempts.settled) == (1, 1)
-    scene.take(1, "one")
-    scene.take(2, "", **probe(9))
-    await scene.settle()
-    assert scene.attempts.probed_at == {"a-0": 9} and scene.position == 1, "the work before it is not done"
-    assert list(scene.attempts.in_hand) == [("one", 1)] and scene.outbox.sent == []
-
-
-async def test_a_probe_that_an_earlier_life_had_read_is_not_told_as_lost() -> None:
-    scene = Scene()
-    scene.attempts.assigned({0: Start(5, 5, 8, closed=False)})
-    scene.take(5, "", **probe(7))
-    assert scene.outbox.sent == [] and scene.position == 6
-
-
-async def test_a_probe_of_what_could_not_be_run_here_is_not_answered() -> None:
-    scene = Scene()
-    scene.take(0, "", **probe(7, agent_id="nobody"))
-    scene.take(1, "", **probe(7, instance_id="a@b-0"))
-    scene.attempts._agents = Agents(Settings())
-    scene.attempts._registry.definitions["a"]["runner"] = "of the future"
-    scene.take(2, "", **probe(7))
-    assert scene.attempts.probed_at == {} and scene.outbox.sent == [] and scene.position == 3
 
 
 @pytest.mark.parametrize(
