@@ -1,7 +1,6 @@
 """Experiments on the line, for the person who runs them: a draft from what was asked, and each change of one."""
 
 import difflib
-import getpass
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ CONTROL = "control"
 class Asked:
     """What somebody wants to find out."""
 
+    by: str
+    """Who wants it."""
     name: str
     parameter: str
     arms: Sequence[str]
@@ -88,10 +89,6 @@ def in_a_sentence(one: Experiment, verdict: ExperimentVerdict | None) -> str:
     return f"Nothing can be said yet: {why}"
 
 
-def person() -> str:
-    return getpass.getuser()
-
-
 def now_us() -> int:
     return time.time_ns() // 1000
 
@@ -144,7 +141,7 @@ def _draft(asked: Asked, values: Mapping[str, str]) -> Experiment:
         "version": 1,
         "change": "created",
         "at": now,
-        "by": person(),
+        "by": asked.by,
         "reason": "",
         "question": asked.question,
         "status": "draft",

@@ -150,6 +150,9 @@ class Settings:
     alerts_webhook: str = _setting(
         "", "Address that is told of alerts, by a POST of JSON. Empty: nobody is; it may hold a key.", secret=True
     )
+    throughput_target: float = _number(
+        0.0, "Tasks that are to end in a minute, as the boards tell beside those that do. 0: none is set."
+    )
     scaling: str = _setting(
         "dry_run",
         "The autoscaler: off, dry_run (it says what it would do: `headway fleet decisions`), or on (it does it). "
@@ -618,7 +621,9 @@ def _names(raw: Any) -> tuple[str, ...]:
     names = tuple(map(_string, raw.split(",") if isinstance(raw, str) else raw))
     if names == ("",):
         return ()
-    if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", name) for name in names):
+    # Nobody is to tell A from a, and filters of words do not.
+    differ = len({name.lower() for name in names}) == len(names)
+    if not differ or not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}", name) for name in names):
         raise ValueError
     return names
 
@@ -627,7 +632,7 @@ _KINDS: dict[type | str, tuple[Callable[[Any], Any], str]] = {
     str: (_string, "text"),
     int: (_integer, "a whole number"),
     float: (_decimal, "a number"),
-    "zones": (_names, "different names of small letters and digits, as a,b,c"),
+    "zones": (_names, "different names of letters and digits, as A,B,C"),
     "tenant_weights": (_weights, "names with weights above 0, as acme=3,other=1"),
     "sim_success": (_shares, "agent/word with a share from 0 (never succeeds) to 1, as coder/sql=0.9,coder/css=0"),
     "model_prices": (_prices, "models with input/output dollars per million tokens, as claude-x=1/5,claude-y=3/15"),

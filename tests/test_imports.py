@@ -82,3 +82,11 @@ def test_services_of_the_line_do_not_import_each_other() -> None:
                 f"{path.name} imports {name}" for name in names if any(name.startswith(other) for other in others)
             ]
     assert wrong == []
+
+
+def test_only_commands_act_in_the_name_of_the_user_of_this_machine() -> None:
+    """Whoever comes over HTTP is who the token says, and services act in their own name."""
+    rooms = [path for room in MAY_IMPORT if room != "lab" for path in sources(room)]
+    asking = {str(path.relative_to(ROOT)) for path in rooms if "getpass" in imports(path)}
+    assert asking
+    assert {name for name in asking if not name.startswith(("gateway/cli/", "scorer_service/__main__"))} == set()

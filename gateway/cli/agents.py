@@ -183,7 +183,7 @@ def find(words: str, as_json: bool) -> None:
     pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
     known: Any = defined.known(AGENT, settings)
     skills: Any = defined.known(SKILL, settings)
-    choice, fits = Finder(settings).find(words, known, pools, skills, newest(settings, WEIGHTS))
+    choice, fits, _ = Finder(settings).find(words, known, pools, skills, newest(settings, WEIGHTS))
     if as_json:
         for one in fits:
             print_json(one._asdict())

@@ -1,13 +1,16 @@
 """`headway skills`: which kinds of work there are, what points to them, and which models do them."""
 
+from typing import Any
+
 import click
 
 from gateway.cli import defined
-from gateway.cli.output import json_option, print_json, table
-from gateway.history import reach
+from gateway.cli.output import json_option, print_json, remark, table
+from gateway.history import newest_by_key, reach
 from gateway.skills import SkillRow, skill_rows
 from gateway.units import moment
 from infra.definitions import AGENT, SKILL
+from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
 
 
@@ -87,6 +90,30 @@ def show(name: str, as_json: bool) -> None:
         "published": moment(row.updated_at),
     }
     table(["", ""], ([key, value or None] for key, value in facts.items()), fold=True)
+
+
+@skills.command()
+@click.argument("words")
+@json_option
+def find(words: str, as_json: bool) -> None:
+    """Find the skill for some work: the one that the router takes it for, and those that are like it in meaning.
+
+    Example: headway skills find "somebody must look over this agreement"
+    """
+    from gateway.finding import Finder
+
+    settings = load_settings()
+    reach(settings)
+    pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
+    agents: Any = defined.known(AGENT, settings)
+    known: Any = defined.known(SKILL, settings)
+    choice, _, fits = Finder(settings).find(words, agents, pools, known, newest(settings, WEIGHTS))
+    if as_json:
+        for one in fits:
+            print_json(one._asdict())
+        return
+    table(["skill", "alike", "why"], ([one.skill, f"{one.likeness:.2f}", one.why] for one in fits), right=["alike"])
+    remark(f"A task of these words: {choice.reason}")
 
 
 defined.keeping(skills, SKILL, "contract_check", "code_review")

@@ -77,7 +77,9 @@ class Host:
 
 
 class Board:
-    def __init__(self) -> None:
+    def __init__(self, throughput_target: float = 0.0) -> None:
+        """`throughput_target`: tasks that are to end in a minute; 0: none is set."""
+        self._throughput_target = throughput_target or None
         self._now = Second()
         self._window: deque[Second] = deque(maxlen=WINDOW_S)
         self._history: deque[list[float | None]] = deque(maxlen=HISTORY_S // STEP_S)
@@ -129,6 +131,7 @@ class Board:
         self._leave_out()
         self.newest = {"at": now_us, **self._rates(), **self._queues(), **self._workers(now_us), "machine": machine}
         self.newest["cost_usd_micros_today"] = self._cost_of_day[1] if self._cost_of_day[0] == _day(now_us) else 0
+        self.newest["throughput_target_per_min"] = self._throughput_target
         self._ticks += 1
         if self._ticks % STEP_S == 0:
             self._history.append(_point(self.newest))

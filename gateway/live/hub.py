@@ -42,13 +42,14 @@ class Hub:
         ring_bytes: int,
         now_us: Callable[[], int],
         ask_kafka: Callable[[Client, Resume], None],
+        throughput_target: float = 0.0,
     ) -> None:
         """`ask_kafka`: reads what a client missed since `places`; answered by `stocked` or `gap`."""
         self.layout = layout
         self.places = list(start)
         """All before them was told."""
         self.tasks = Tasks(tasks_max)
-        self.board = Board()
+        self.board = Board(throughput_target)
         self.ring = Ring(start, ring_bytes)
         self._order = Order(len(layout))
         self._now_us = now_us

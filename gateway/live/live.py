@@ -220,6 +220,7 @@ class Live:
             ring_bytes=self._settings.gateway_ring_mb * 1024 * 1024,
             now_us=_now_us,
             ask_kafka=self._ask_kafka,
+            throughput_target=self._settings.throughput_target,
         )
         hub.see_stretch(stretch, ends)
         hub.board.forget_past()

@@ -246,20 +246,24 @@ def _client(settings: Settings) -> aiohttp.ClientSession:
     )
 
 
+def _held(p99_ms: float) -> str:
+    return "within what is allowed" if p99_ms <= ACCEPTED_BAR_MS else "which is more than is allowed"
+
+
 def section(found: dict[str, Any]) -> str:
     f = found
     return (
-        f"Tasks handed in by HTTP at {RATE:.0f}/s, broker, gateway and client on the same two cores, timed from when "
-        f"each was due to the answer, which comes when Kafka has the task on every copy (acks=all): p50 "
-        f"{f['api_accepted_p50_ms']} ms, p99 **{f['api_accepted_p99_ms']} ms** ({ACCEPTED_BAR_MS:.0f} are allowed), "
-        f"{f['api_requests']:,} requests after {_WARM_UP:,} of warm-up each round, all accepted. "
-        f"By turns with it in the same run, a bare aiohttp handler that "
+        f"Tasks handed in by HTTP at {RATE:.0f}/s with nobody working on them, broker, gateway and client on the same "
+        f"two cores, timed from when each was due to the answer, which comes when Kafka has the task on every copy "
+        f"(acks=all): p50 {f['api_accepted_p50_ms']} ms, p99 **{f['api_accepted_p99_ms']} ms** "
+        f"({ACCEPTED_BAR_MS:.0f} are allowed), {f['api_requests']:,} requests after {_WARM_UP:,} of warm-up a round, "
+        f"all accepted. By turns with it in the same run, a bare aiohttp handler that "
         f"only produces the body with acks=all, and checks and keeps nothing (`lab/bench/api_peer.py`): p50 "
         f"{f['api_handler_p50_ms']} ms, p99 {f['api_handler_p99_ms']} ms; and a bare confluent producer that flushes "
         f"after each message: p50 {f['api_bare_p50_ms']} ms, p99 {f['api_bare_p99_ms']} ms. "
         f"The machine's load average was {f['api_load']} by then. While the "
         f"whole line works on the tasks on these two cores: p50 {f['api_working_p50_ms']} ms, p99 "
-        f"{f['api_working_p99_ms']} ms.\n\n"
+        f"**{f['api_working_p99_ms']} ms**, {_held(f['api_working_p99_ms'])}.\n\n"
         f"With {f['api_tasks']:,} tasks of {len(_EVENTS)} events each on the topics, the gateway knew all of them "
         f"{f['api_caught_up_s']} s after it began to listen, in {f['api_memory_mb']} MB. One task with its timeline: "
         f"p99 **{f['api_one_p99_ms']} ms** ({ONE_BAR_MS:.0f} are allowed). The newest page: p99 "

@@ -99,6 +99,24 @@ def drawn(seen: Seen, size: Size, look: board.Look | None = None, **over: Any) -
     return plain(board.draw(seen, link(**over), look or board.Look(), size, NOW).lines)
 
 
+@pytest.mark.parametrize(
+    ("ended_per_s", "aim", "told"),
+    [
+        (8.53, 500.0, "target 512 of 500/min ✓"),
+        (8.12, 500.0, "target 487 of 500/min "),
+        (25.0, 1500.5, "target 1,500 of 1,500.5/min "),
+    ],
+)
+def test_the_throughput_is_told_of_its_target_where_there_is_one(ended_per_s: float, aim: float, told: str) -> None:
+    seen = full()
+    assert seen.board is not None
+    assert not any("target " in line for line in drawn(seen, Size(200, 40)))
+    seen.board |= {"ended_per_s": ended_per_s, "throughput_target_per_min": aim}
+    (line,) = [line for line in drawn(seen, Size(200, 40)) if "target " in line]
+    assert told in line
+    assert ("✓" in line) == ("✓" in told)
+
+
 # --- what is folded
 
 

@@ -81,6 +81,9 @@ def test_settings_do_not_change() -> None:
         ("", {"HEADWAY_MODEL_PRICES": "=1/5"}, "model_prices .* input/output"),
         ("[model_prices]\nclaude-x = 1.5\n", {}, "model_prices .* input/output"),
         ("", {"HEADWAY_CALENDAR": "9 * much"}, "calendar = 9 . much .* no factor of a load: accepted are 0.1 to 10"),
+        ("", {"HEADWAY_ZONES": "a,A"}, "zones = 'a,A' .* different names of letters and digits, as A,B,C"),
+        ("", {"HEADWAY_ZONES": "a b"}, "zones = 'a b' .* different names"),
+        ("", {"HEADWAY_ZONES": "a@b"}, "zones = 'a@b' .* different names"),
         ("", {"HEADWAY_CALENDAR_TIMEZONE": "Mars"}, "'Mars' is no time zone known here"),
         ("", {"HEADWAY_HEARTBEAT_S": "5"}, "heartbeat_s = 5.0 .* lease_s = 10.0.* a third"),
         ("", {"HEADWAY_KAFKA_SECURITY_PROTOCOL": "SSL"}, "needs kafka_bootstrap"),
@@ -94,6 +97,11 @@ def test_refusal_names_the_setting_and_what_it_takes(
 ) -> None:
     with pytest.raises(BadSettings, match=message):
         load(tmp_path, toml, **environ)
+
+
+def test_zones_may_have_capital_names_as_people_write_them(tmp_path: Path) -> None:
+    settings = load(tmp_path, HEADWAY_ZONES="A,B,C,D", HEADWAY_ZONE="B")
+    assert (settings.zones, settings.zone) == (("A", "B", "C", "D"), "B")
 
 
 @pytest.mark.parametrize("text", ["acme=3, other=1.5", '{"acme": 3, "other": 1.5}'])

@@ -57,6 +57,17 @@ def test_words_find_the_agent_that_fits_and_stay_in_the_address(visit: Visit, ch
     expect(page.locator("tbody tr").first).to_contain_text(checker)
 
 
+def test_words_find_skills_too_the_best_first_and_what_is_only_faintly_alike_is_said_to_be(visit: Visit) -> None:
+    page = visit.page
+    page.goto("/agents?show=skills")
+    page.get_by_label("Find the skill").fill("Look over this pull request")
+    expect(page).to_have_url(re.compile("show=skills.*find=Look|find=Look.*show=skills"))
+    expect(page.locator("tbody tr").first).to_contain_text("code_review")
+    expect(page.locator("tbody tr .why").first).to_contain_text("the router takes such a task for it")
+    expect(page.locator("tbody tr.unfit .why", has_text="only faintly like it").first).to_be_visible()
+    assert visit.grave_findings() == []
+
+
 def test_a_mistake_is_marked_at_its_line_and_cannot_be_saved(visit: Visit, checker: str) -> None:
     page = visit.page
     page.goto(f"/agents/{checker}")

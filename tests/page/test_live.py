@@ -130,6 +130,19 @@ def test_a_chart_opens_from_its_tile_stays_after_a_reload_and_closes_with_escape
     expect(page).to_have_url(re.compile(r"/$"))
 
 
+def test_the_throughput_is_shown_of_its_target_where_one_is_set(page: Page) -> None:
+    show = """async ([board, aim]) => {
+      const { Tiles } = await import("/views/live-tiles.js");
+      const tiles = new Tiles();
+      tiles.show({ ...board, throughput_target_per_min: aim }, { target: 4, cap: null, peak: 9 });
+      return tiles.throughput.element.querySelector(".figure").textContent;
+    }"""
+    rate = BOARD | {"ended_per_s": 8.53, "cost_usd_micros_per_min": 0}
+    assert page.evaluate(show, [rate, None]) == "512/min"
+    assert page.evaluate(show, [rate, 500]) == "512 of 500/min ✓"
+    assert page.evaluate(show, [rate, 513]) == "512 of 513/min"
+
+
 def test_the_moment_that_a_chart_is_read_at_is_told_in_words_and_shown_on_all_charts(page: Page) -> None:
     plot = page.locator("[data-chart=queue] .plot")
     expect(page.locator("[data-chart=queue] .legend .value").first).to_have_text(re.compile(r"\d"))

@@ -7,7 +7,7 @@ from processors.placing import names, spread, total, wanted, zone_of
 from schemas.events import AgentDesired
 from tests.support.agents import agent
 
-ZONES = st.lists(st.sampled_from(["a", "b", "c-1", "d.x", "e2"]), min_size=1, max_size=5, unique=True)
+ZONES = st.lists(st.sampled_from(["a", "b", "c-1", "d.x", "e2", "A", "B-Z"]), min_size=1, max_size=5, unique=True)
 IDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
 
 

@@ -1,5 +1,6 @@
 """`headway experiment create`, `start`, `pause`, `resume`, `extend`, `stop`, `adopt`: the life of an experiment."""
 
+import getpass
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import click
 from gateway.cli.experiment.analyze import shares_of
 from gateway.cli.output import json_option, print_json, remark, say
 from gateway.errors import BadInput
-from gateway.experiments import Asked, change, now_us, person, value_now
+from gateway.experiments import Asked, change, now_us, value_now
 from gateway.experiments import create as write_draft
 from gateway.history import reach
 from infra import experiments
@@ -123,6 +124,7 @@ def create(
     except BadData as error:
         raise BadInput(str(error)) from error
     asked = Asked(
+        by=getpass.getuser(),
         name=name,
         parameter=parameter,
         arms=arms,
@@ -142,7 +144,7 @@ def create(
     reach(settings)
     made = write_draft(settings, asked)
     if start_now:
-        made = change(settings, name, lambda e, known: lifecycle.started(e, known, now_us(), person()))
+        made = change(settings, name, lambda e, known: lifecycle.started(e, known, now_us(), getpass.getuser()))
     _tell(made, as_json)
 
 
@@ -184,22 +186,22 @@ def _command(
 start = _command(
     "start",
     "Start a draft: from now on its units get their arms.",
-    lambda e, known, reason: lifecycle.started(e, known, now_us(), person(), reason),
+    lambda e, known, reason: lifecycle.started(e, known, now_us(), getpass.getuser(), reason),
 )
 pause = _command(
     "pause",
     "Pause a running experiment: tasks get what the line has; its units and data are kept.",
-    lambda e, known, reason: lifecycle.paused(e, now_us(), person(), reason),
+    lambda e, known, reason: lifecycle.paused(e, now_us(), getpass.getuser(), reason),
 )
 resume = _command(
     "resume",
     "Go on with a paused experiment: every unit has the arm it had.",
-    lambda e, known, reason: lifecycle.resumed(e, now_us(), person(), reason),
+    lambda e, known, reason: lifecycle.resumed(e, now_us(), getpass.getuser(), reason),
 )
 stop = _command(
     "stop",
     "End an experiment for good, whatever it says.",
-    lambda e, known, reason: lifecycle.stopped(e, now_us(), person(), reason),
+    lambda e, known, reason: lifecycle.stopped(e, now_us(), getpass.getuser(), reason),
 )
 
 
@@ -215,7 +217,9 @@ def extend(name: str, days: float, reason: str, as_json: bool) -> None:
     """
     settings = load_settings()
     reach(settings)
-    made = change(settings, name, lambda e, known: lifecycle.extended(e, known, days, now_us(), person(), reason))
+    made = change(
+        settings, name, lambda e, known: lifecycle.extended(e, known, days, now_us(), getpass.getuser(), reason)
+    )
     _tell(made, as_json)
 
 
@@ -235,10 +239,12 @@ def adopt(name: str, arm: str | None, give_back: bool, reason: str, as_json: boo
     settings = load_settings()
     reach(settings)
     if give_back:
-        made = change(settings, name, lambda e, known: lifecycle.given_back(e, now_us(), person(), reason))
+        made = change(settings, name, lambda e, known: lifecycle.given_back(e, now_us(), getpass.getuser(), reason))
     else:
         chosen = arm or _winner(settings, name)
-        made = change(settings, name, lambda e, known: lifecycle.adopted(e, chosen, now_us(), person(), reason))
+        made = change(
+            settings, name, lambda e, known: lifecycle.adopted(e, chosen, now_us(), getpass.getuser(), reason)
+        )
     _tell(made, as_json)
     if not as_json:
         value = value_now(settings, experiments.read(settings), made["parameter"])

@@ -112,6 +112,7 @@ def _figures(board: Mapping[str, Any], seen: Seen, width: int) -> list[Text]:
         ("running ", f"{board['running']}/{board['slots']}", ""),
         ("in ", f"{board['submitted_per_s']:.1f}/s", ""),
         ("out ", f"{board['ended_per_s']:.1f} tasks/s", "bold"),
+        *_aim(board),
         ("mean of ", f"{board['window_s']} s", "dim"),
     ]
     waits = ", ".join(f"{name} {duration(1000 * ms)}" for name, ms in (board["wait_ms"] or {}).items())
@@ -126,6 +127,15 @@ def _figures(board: Mapping[str, Any], seen: Seen, width: int) -> list[Text]:
         ("net ", network, ""),
     ]
     return [_told(figures, width) for figures in (first, second, _zones(board, seen)) if figures]
+
+
+def _aim(board: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What ends in a minute, of what is to end, where that is set."""
+    aim = board.get("throughput_target_per_min")
+    if aim is None:
+        return []
+    ended = round(60 * board["ended_per_s"])
+    return [("target ", f"{ended:,} of {aim:,.10g}/min{' ✓' if ended >= aim else ''}", "green" if ended >= aim else "")]
 
 
 def _zones(board: Mapping[str, Any], seen: Seen) -> list[tuple[str, str, str]]:

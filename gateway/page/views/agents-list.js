@@ -1,4 +1,4 @@
-/** All agents in one table, live; ordered by how well they fit some words, when there are any; and what they can do. */
+/** All agents in one table, live, and what they can do; both ordered by how well they fit some words, when there are any. */
 
 import { get, query as queried } from "../api.js";
 import { fill, h, paced, say } from "../dom.js";
@@ -13,7 +13,7 @@ const REORDER_MS = 5000;
 const TYPING_MS = 300;
 
 export async function everyone(context, query) {
-  const state = { agents: [], skills: [], fits: null, at: 0, order: [], query };
+  const state = { agents: [], skills: [], fits: null, kinds: null, at: 0, order: [], query };
   const sum = h("p", { class: "quiet sum", role: "status" });
   const body = h("div");
   const again = () => reorder();
@@ -47,12 +47,24 @@ export async function everyone(context, query) {
         failure("Nobody could be looked for.", state.failed, () => look(state.query)),
       ];
     if (state.query.show !== "skills" && !state.agents.length) return ["nobody", nobody(context.me)];
-    if (state.query.show === "skills") return ["skills", ground.show(skillsOf(state.agents, state.skills))];
+    tellMeant();
+    if (state.query.show === "skills") return ["skills", ground.show(skillsInOrder())];
     if (state.fits && !state.fits.length) return ["no fit", empty("No agent has anything in common with these words.")];
     list.show(inOrder(), state.fits);
+    return ["rows", list.element];
+  }
+
+  function tellMeant() {
     understood.hidden = !state.understood;
     if (state.understood) say(understood, meant(state.understood));
-    return ["rows", list.element];
+  }
+
+  /** With words to look for, those that are defined, the best first: what only agents name has no meaning to compare. */
+  function skillsInOrder() {
+    const all = skillsOf(state.agents, state.skills);
+    if (!state.kinds) return all;
+    const known = new Map(all.map((skill) => [skill.name, skill]));
+    return state.kinds.filter((one) => known.has(one.skill)).map((one) => ({ ...known.get(one.skill), found: one }));
   }
 
   /** What is shown keeps its order while somebody reads; a better one waits behind a button. */
@@ -82,9 +94,11 @@ export async function everyone(context, query) {
     const sought = wanted.find?.trim() ?? "";
     state.failed = null;
     try {
-      const found = sought ? await get(`/api/agents${queried({ find: sought })}`) : null;
+      const what = wanted.show === "skills" ? "skills" : "agents";
+      const found = sought ? await get(`/api/${what}${queried({ find: sought })}`) : null;
       if (state.query !== wanted) return;
       state.fits = found?.agents ?? null;
+      state.kinds = found?.skills ?? null;
       state.understood = found?.understood ?? null;
     } catch (error) {
       if (state.query === wanted) state.failed = error;
@@ -132,13 +146,11 @@ function barOf(context, first) {
     type: "search",
     name: "find",
     value: first.find ?? "",
-    placeholder: "Find the agent for …",
     autocomplete: "off",
     maxlength: 500,
-    "aria-label": "Find the agent for some work, in words",
     oninput: () => {
       clearTimeout(typing);
-      typing = setTimeout(() => context.setQuery({ find: input.value.trim(), show: null }), TYPING_MS);
+      typing = setTimeout(() => context.setQuery({ find: input.value.trim() }), TYPING_MS);
     },
   });
   const sort = h(
@@ -172,6 +184,8 @@ function barOf(context, first) {
       if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    input.placeholder = `Find the ${tab === "skills" ? "skill" : "agent"} for …`;
+    input.setAttribute("aria-label", `Find the ${tab === "skills" ? "skill" : "agent"} for some work, in words`);
     if (document.activeElement !== input) input.value = query.find ?? "";
     sort.value = query.sort in SORTS ? query.sort : "name";
     sort.disabled = Boolean(query.find);

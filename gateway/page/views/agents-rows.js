@@ -89,7 +89,7 @@ function make({ agent_id }) {
   row.show = (agent, found) => {
     say(about, agent.description);
     fitCell.hidden = !found;
-    row.classList.toggle("unfit", Boolean(found && !found.fit));
+    row.classList.toggle("unfit", Boolean(found?.weak));
     say(why, found?.fit ? found.why : "");
     why.hidden = !found?.fit;
     if (found) fit.show(found.fit, percent(found.fit, 0));

@@ -51,6 +51,7 @@ function make({ name }) {
   const title = h("a", { class: "name", href: `/agents?skill=${encodeURIComponent(name)}` }, name);
   const bare = h("span", { class: "name" }, name);
   const about = h("span", { class: "quiet about" });
+  const why = h("span", { class: "why quiet" });
   const model = h("span");
   const by = h("span", { class: "row" });
   const live = h("span");
@@ -72,6 +73,7 @@ function make({ name }) {
       title,
       bare,
       about,
+      why,
     ),
     Object.entries(cells).map(([label, cell]) => h("td", { data: { label } }, cell)),
     h("td", { data: { label: "Tasks" } }, h("a", { href: `/tasks?skill=${encodeURIComponent(name)}` }, "its tasks")),
@@ -81,6 +83,9 @@ function make({ name }) {
     title.hidden = !skill.definition;
     bare.hidden = Boolean(skill.definition);
     say(about, skill.definition?.description ?? "named by agents, without a definition");
+    row.classList.toggle("unfit", Boolean(skill.found?.weak));
+    say(why, skill.found?.why ?? "");
+    why.hidden = !skill.found;
     say(model, skill.definition?.model ?? "the line's default");
     model.title = skill.definition?.reason ?? "";
     const now = skill.agents.map((agent) => agent.agent_id).join();

@@ -41,8 +41,11 @@ export class Tiles {
     this.instances.show(number(board.instances), wanted, busy, tones.instances(board, target ?? 0));
     this.queue.show(number(board.waiting), `/${number(board.waiting_max)}`, oldest(board), tones.queue(board));
     const perMinute = (rate) => number(Math.round(60 * rate));
+    const aim = board.throughput_target_per_min ?? null; // tasks that are to end in a minute, where that is set
+    const reached = aim !== null && Math.round(60 * board.ended_per_s) >= aim;
     const coming = `${perMinute(board.submitted_per_s)} come in · peak ${perMinute(peak)}`;
-    this.throughput.show(perMinute(board.ended_per_s), "/min", coming);
+    const beside = aim === null ? "/min" : ` of ${number(aim)}/min${reached ? " ✓" : ""}`;
+    this.throughput.show(perMinute(board.ended_per_s), beside, coming);
     this.#showWaits(board);
     this.#showErrors(board);
     const today = `${cost(board.cost_usd_micros_today)}${cap ? ` of ${cost(cap)}` : ""} today`;

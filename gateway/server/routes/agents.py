@@ -1,17 +1,21 @@
 """The agents: who there is, who fits some work, and defining one."""
 
+import asyncio
+from collections.abc import Collection
 from typing import Any
 
-from gateway.finding import Fit, ranked
+from gateway.finding import Found, ranked
 from gateway.server.declare import Call, Parameter, Reply, Route
 from gateway.server.defined import STAYS, Defined
 from gateway.server.paging import NEXT, page, paged
 from gateway.server.routes.fleet import example_row, rows
+from gateway.server.services import Services
 from gateway.server.shapes import (
     Schema,
     event,
     example,
     fields,
+    flag,
     many,
     number,
     or_null,
@@ -32,23 +36,36 @@ DEFINED = Defined(AGENT, "agent_definition", "AgentDefinition", lambda services:
 
 async def list_agents(call: Call) -> Reply:
     services, words = call.services, call.given["find"]
-    by_id = {row.agent_id: row._asdict() for row in rows(services)}
-    if words is None:
-        shown, cursor = page(call, list(by_id.values()), "agent_id")
-        return Reply({"agents": [row | _NO_FIT for row in shown], "next": cursor, "understood": None})
     known = services.registry
+    if words is None:
+        named = sorted((one for one in known.agents.copy().values() if not one["removed"]), key=lambda a: a["agent_id"])
+        chosen, cursor = page(call, named, "agent_id")
+        by_id = await _rows_of(services, [one["agent_id"] for one in chosen])
+        return Reply({"agents": [row | _NO_FIT for row in by_id.values()], "next": cursor, "understood": None})
     pools, skills, weights = dict(known.pools), known.skills, known.weights
-    choice, fits = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
-    told, cursor = page(call, [by_id[one.agent_id] | _told(one) for one in fits if one.agent_id in by_id], "agent_id")
-    understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return Reply({"agents": told, "next": cursor, "understood": understood})
+    found = await services.slow(services.finder.find, words, known.agents, pools, skills, weights)
+    fits, cursor = page(call, [one._asdict() for one in found.agents], "agent_id")
+    by_id = await _rows_of(services, [fit["agent_id"] for fit in fits])
+    told = [by_id[fit["agent_id"]] | _told(fit) for fit in fits if fit["agent_id"] in by_id]
+    return Reply({"agents": told, "next": cursor, "understood": understood(found)})
 
 
-_NO_FIT = {"fit": None, "why": None}
+def understood(found: Found) -> dict[str, Any]:
+    choice = found.choice
+    return {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
 
 
-def _told(one: Fit) -> dict[str, Any]:
-    return {"fit": one.fit, "why": one.why}
+_NO_FIT = {"fit": None, "weak": None, "why": None}
+
+
+def _told(fit: dict[str, Any]) -> dict[str, Any]:
+    return {name: fit[name] for name in _NO_FIT}
+
+
+async def _rows_of(services: Services, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+    """In a thread, for with thousands of agents it takes a while."""
+    found = await asyncio.to_thread(rows, services, set(wanted))
+    return {row.agent_id: row._asdict() for row in found}
 
 
 async def show(call: Call) -> Reply:
@@ -56,7 +73,7 @@ async def show(call: Call) -> Reply:
     told: dict[str, Any] = dict(agent)
     if not call.principal.may("admin"):
         told["prompt"] = None
-    load = next((row._asdict() for row in rows(call.services) if row.agent_id == agent["agent_id"]), None)
+    load = (await _rows_of(call.services, [agent["agent_id"]])).get(agent["agent_id"])
     return Reply({"definition": told, "now": load and load | _NO_FIT, "stays": await DEFINED.stays(call)})
 
 
@@ -89,6 +106,7 @@ _AGENT: Schema = record(
             "description": "How much it is preferred, and why; null: as much as others, for nothing was reckoned yet.",
         },
         "fit": or_null(number("How well it suits the words of `find`, 0 to 1; null without them.")),
+        "weak": or_null(flag("Whether it is no more than faintly like these words, which may be chance.")),
         "why": or_null(text("What that is made of, in words; null without `find`.")),
     },
 )
@@ -100,6 +118,27 @@ PARTS: dict[str, Schema] = {
 }
 
 
+UNDERSTOOD: Schema = {
+    "anyOf": [
+        record(
+            "What the router's rules would do with a task of the words of `find`.",
+            {
+                "skill": text("Kind of work that they mean."),
+                "agent_id": or_null(text("Agent that would get it; null: none.")),
+                "reason": text("Why, in words."),
+            },
+        ),
+        {"type": "null"},
+    ]
+}
+FIND = Parameter(
+    "find",
+    "query",
+    text("Words of the work to be done.", minLength=1, maxLength=2000, pattern=r"\S"),
+    "Review this pull request",
+)
+
+
 def _example_agent() -> dict[str, Any]:
     return example_row() | _NO_FIT
 
@@ -108,10 +147,10 @@ def _example_found() -> dict[str, Any]:
     definition: AgentDefinition = {**example("agent_definition"), "removed": False}  # type: ignore[typeddict-item]
     limits = Limits(10_000, 10)
     task = task_from({"text": "Review this pull request", "task_id": "find"}, 0, limits=limits)
-    found = ranked(Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62})
-    choice = found.choice
-    understood = {"skill": choice.skill, "agent_id": choice.agent_id, "reason": choice.reason}
-    return {"agents": [example_row() | _told(found.agents[0])], "next": None, "understood": understood}
+    found = ranked(
+        Index({definition["agent_id"]: definition}, limits).route(task, {}), {definition["agent_id"]: 0.62}, {}
+    )
+    return {"agents": [example_row() | _told(found.agents[0]._asdict())], "next": None, "understood": understood(found)}
 
 
 ROUTES = [
@@ -126,31 +165,14 @@ ROUTES = [
             {
                 "agents": many(ref("Agent"), "By name; with `find` the best first."),
                 "next": NEXT,
-                "understood": {
-                    "anyOf": [
-                        record(
-                            "What the router's rules would do with a task of the words of `find`.",
-                            {
-                                "skill": text("Kind of work that they mean."),
-                                "agent_id": or_null(text("Agent that would get it; null: none.")),
-                                "reason": text("Why, in words."),
-                            },
-                        ),
-                        {"type": "null"},
-                    ]
-                },
+                "understood": UNDERSTOOD,
             },
         ),
         example=_example_found,
         doc="`find` asks the rules that route tasks (kind of work, keywords, perspectives, experience, load) and looks "
         "for agents like it in meaning: `fit` is the rules' score, or half the likeness where that is more.",
         parameters=[
-            Parameter(
-                "find",
-                "query",
-                text("Words of the work to be done.", minLength=1, maxLength=2000, pattern=r"\S"),
-                "Review this pull request",
-            ),
+            FIND,
             *paged(),
         ],
     ),

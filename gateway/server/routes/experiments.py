@@ -106,11 +106,11 @@ def _reported(settings: Settings, name: str, as_of: int | None) -> dict[str, Any
 
 
 async def create(call: Call) -> Reply:
-    made = await call.services.slow(_created, call.services.settings, call.body)
+    made = await call.services.slow(_created, call.services.settings, call.body, call.principal.name)
     return Reply(made, 201, {"Location": f"/api/experiments/{made['experiment']}"})
 
 
-def _created(settings: Settings, body: dict[str, Any]) -> Experiment:
+def _created(settings: Settings, body: dict[str, Any], by: str) -> Experiment:
     from infra.warehouse.exposed import COLUMNS
     from processors.experiments import line
     from processors.experiments.estimates import BadData
@@ -122,6 +122,7 @@ def _created(settings: Settings, body: dict[str, Any]) -> Experiment:
     except BadData as error:
         raise BadInput(str(error)) from error
     asked = Asked(
+        by=by,
         name=body["name"],
         parameter=body["parameter"],
         arms=[f"{name}={value}" for name, value in body["arms"].items()],

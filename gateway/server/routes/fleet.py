@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -49,7 +49,7 @@ W = TypeVar("W", AgentDesired, HostDesired)
 
 async def fleet(call: Call) -> Reply:
     services = call.services
-    found = rows(services)
+    found, of_hosts, of_zones = await asyncio.to_thread(_everything, services)
     known = services.registry
     pools = pools_left([plain(status) for _, status in sorted(known.pools.items())], known.removed)
     shown, cursor = page(call, pools, "pool")
@@ -64,16 +64,22 @@ async def fleet(call: Call) -> Reply:
             "waiting_max": sum(pool["waiting_max"] for pool in pools),
             "pools": shown,
             "next": cursor,
-            "hosts": [row._asdict() for row in _host_rows(services)[: call.given["limit"]]],
-            "zones": [row._asdict() for row in _zone_rows(services)],
+            "hosts": [row._asdict() for row in of_hosts[: call.given["limit"]]],
+            "zones": [row._asdict() for row in of_zones],
         }
     )
 
 
 async def hosts(call: Call) -> Reply:
-    shown, cursor = page(call, [row._asdict() for row in _host_rows(call.services)], "host_id")
-    zones = [row._asdict() for row in _zone_rows(call.services)]
+    of_hosts = await asyncio.to_thread(_host_rows, call.services)
+    of_zones = await asyncio.to_thread(_zone_rows, call.services)
+    shown, cursor = page(call, [row._asdict() for row in of_hosts], "host_id")
+    zones = [row._asdict() for row in of_zones]
     return Reply({"at": now_us(), "hosts": shown, "next": cursor, "zones": zones})
+
+
+def _everything(services: Services) -> tuple[list[AgentRow], list[HostRow], list[ZoneRow]]:
+    return rows(services), _host_rows(services), _zone_rows(services)
 
 
 async def history(call: Call) -> Reply:
@@ -83,12 +89,17 @@ async def history(call: Call) -> Reply:
     return Reply(hub.board.history(60 * call.given["minutes"]))
 
 
-def rows(services: Services) -> list[AgentRow]:
+def rows(services: Services, wanted: Collection[str] | None = None) -> list[AgentRow]:
+    """`wanted`: agents by name; without, all of them, which takes a while when they are thousands."""
     registry = services.registry
+
+    def of(things: Iterable[Any]) -> list[Any]:
+        return [one for one in list(things) if wanted is None or one["agent_id"] in wanted]
+
     return agent_rows(
-        list(registry.agents.values()),
-        list(registry.pools.values()),
-        _beats(services),
+        of(registry.agents.values()),
+        of(registry.pools.values()),
+        of(_beats(services)),
         heard_since_us=_heard_since(services),
         model_default=services.settings.model_default,
         desired=registry.desired,
@@ -125,7 +136,7 @@ async def scale(call: Call) -> Reply:
 
 async def set_host(call: Call) -> Reply:
     host_id, state = call.given["host_id"], call.body["state"]
-    known = {host.host_id for host in _host_rows(call.services)}
+    known = {host.host_id for host in await asyncio.to_thread(_host_rows, call.services)}
     if host_id not in known and host_id not in call.services.registry.hosts:
         raise Problem(404, "There is no host of this name; GET /api/fleet lists those that are heard of.")
     by, reason = call.principal.name, call.body.get("reason", "")

@@ -33,6 +33,11 @@ def test_rates_are_of_the_last_minute() -> None:
     assert found["ended_per_s"] == 0 and found["error_rate"] is None and found["wait_ms"] is None
 
 
+def test_the_throughput_that_is_aimed_at_stands_beside_what_is_reached() -> None:
+    assert Board().tick(NOW, MACHINE)["throughput_target_per_min"] is None
+    assert Board(500.0).tick(NOW, MACHINE)["throughput_target_per_min"] == 500.0
+
+
 def test_percentiles_are_of_the_waits_seen() -> None:
     board = Board()
     for ms in range(1, 101):

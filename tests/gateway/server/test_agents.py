@@ -1,6 +1,7 @@
 """Agents by HTTP: found by words, changed by admins only, by the rules of their files, and there after a start."""
 
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,10 +10,15 @@ from hypothesis import strategies as st
 
 from gateway import defining
 from gateway.errors import GatewayError
+from gateway.sending import now_us
+from gateway.server.routes import agents as routes
+from gateway.server.routes import fleet
 from infra import definitions
 from infra.agent_file import FORM, SHIPPED
 from infra.definitions import AGENT, SKILL
+from infra.settings import Settings
 from schemas.codec import encode
+from tests.gateway.events import example
 from tests.gateway.server.test_api import as_declared
 from tests.support.agents import agent
 from tests.support.gateway import Caller, Gateway
@@ -209,6 +215,42 @@ def test_a_program_that_registered_itself_is_changed_there_and_taken_out_when_it
     assert admin.call("GET", f"/api/agents/{name}").status == 404
 
 
+async def test_a_page_of_agents_makes_the_rows_of_that_page_only_and_they_are_those_of_the_whole_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"agent-{number:03}" for number in range(30)]
+    beats = [example("AgentHeartbeat", pool=name, agent_id=name, at=now_us()) for name in names]
+    registry = SimpleNamespace(
+        agents={name: agent(name, "light") for name in reversed(names)},
+        pools={name: example("PoolStatus", pool=name, agent_id=name, waiting=at) for at, name in enumerate(names)},
+        desired={},
+        weights={},
+    )
+    following = SimpleNamespace(heartbeats=dict(enumerate(beats)))
+    services: Any = SimpleNamespace(registry=registry, following=following, settings=Settings())
+    made: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        found = fleet.rows(*given)
+        made.append(len(found))
+        return found
+
+    monkeypatch.setattr(routes, "rows", counted)
+    seen, cursor = [], None
+    while True:
+        call: Any = SimpleNamespace(services=services, given={"find": None, "cursor": cursor, "limit": 7})
+        told = (await routes.list_agents(call)).body
+        seen += told["agents"]
+        cursor = told["next"]
+        if cursor is None:
+            break
+    assert made == [7, 7, 7, 7, 2]
+    assert [{name: row[name] for name in row if name not in routes._NO_FIT} for row in seen] == [
+        row._asdict() for row in fleet.rows(services)
+    ]
+    assert all(row["instances_live"] for row in seen)
+
+
 @pytest.mark.e2e
 def test_agents_are_found_by_words_best_first_with_reasons(gateway: Gateway, admin: Caller) -> None:
     viewer = gateway.caller("acme", "viewer")
@@ -225,8 +267,6 @@ def test_agents_are_found_by_words_best_first_with_reasons(gateway: Gateway, adm
 
 
 def test_removing_what_a_file_defines_is_refused_by_the_command_in_the_same_words(tmp_path: Any) -> None:
-    from infra.settings import Settings
-
     with pytest.raises(GatewayError, match="is defined by a file"):
         defining.remove(AGENT, Settings(state_dir=str(tmp_path)), agent("test-runner"))
 

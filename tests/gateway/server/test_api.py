@@ -199,6 +199,7 @@ def test_an_experiment_is_led_through_its_life(working: Gateway) -> None:
     )
     assert made.status == 201, made
     as_declared("POST", "/api/experiments", made.body)
+    assert made.body["by"] == admin.get("/api/me")["name"]
     changes = [("start", {}), ("pause", {"reason": "lunch"}), ("resume", {}), ("extend", {"days": 2}), ("stop", {})]
     for verb, body in changes:
         answer = admin.call("POST", f"{path}/{verb}", body)

@@ -17,6 +17,7 @@ from gateway.server.problems import Problem
 BOUNDED = {
     "/api/knowledge",
     "/api/questions",
+    "/api/lab/scenarios",
     "/api/config",
     "/api/fleet/history",
     "/api/route",

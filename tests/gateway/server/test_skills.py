@@ -91,6 +91,9 @@ def test_what_is_put_is_published_told_as_it_was_written_and_counts_in_finding(
     assert (now["model"], now["agents"]) == ("claude-haiku-5-5", [])  # the cheaper, as cost counts most
     rows = as_declared("GET", "/api/skills", viewer.get("/api/skills"))["skills"]
     assert {"code_review", name} <= {row["skill"] for row in rows}
+    found = as_declared("GET", "/api/skills", viewer.get("/api/skills?find=is+this+covenant+binding"))
+    best = found["skills"][0]
+    assert (best["skill"], best["weak"], found["understood"]["skill"]) == (name, False, name)
     again = admin.call("PUT", f"/api/skills/{name}", {**made, "cost_weight": 0.3})
     assert (again.status, again.body["cost_weight"], again.body["words"]) == (200, 0.3, ["covenant"])
     late = admin.call("PUT", f"/api/skills/{name}", {"markdown": FILE, "updated_at": made["updated_at"]})
