@@ -142,6 +142,20 @@ def test_the_word_of_a_chip_finds_that_state_and_any_other_is_a_part_of_a_word(
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (None, "It asks the model that the task asks for, else that its skill chooses, else the line's default."),
+        ("m-1", "It asks m-1, unless a task asks for another."),
+    ],
+)
+def test_an_agent_says_how_its_model_is_found(model: str | None, said: str) -> None:
+    lists: dict[str, list[str]] = {name: [] for name in ("capabilities", "keywords", "perspectives")}
+    agent = lists | {"instances": 1, "model": model, "max_tokens": None, "runner": "auto", "fallback": False}
+    assert said in asked_of_node(FLEET_SAID, "agents-said.js", {"name": "meaningOf", "given": [agent]})
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the page's module")
 def test_of_two_intervals_of_one_effect_the_page_says_which_is_which() -> None:
     alone, among = (
         asked_of_node(FLEET_SAID, "experiments-said.js", {"name": "bandSaid", "given": [n]}) for n in (1, 3)

@@ -30,9 +30,11 @@ class Site:
         self.url = f"http://127.0.0.1:{settings.gateway_port}"
         self.admin = Tokens(settings).local(_now_us())
 
-    def token(self, tenant: str = "default", role: Role = "submitter", *, for_s: float | None = None) -> str:
+    def token(
+        self, tenant: str = "default", role: Role = "submitter", *, for_s: float | None = None, name: str | None = None
+    ) -> str:
         until_us = None if for_s is None else _now_us() + int(for_s * 1_000_000)
-        return Tokens(self.settings).create(f"{role} of {tenant}", tenant, role, until_us, _now_us())
+        return Tokens(self.settings).create(name or f"{role} of {tenant}", tenant, role, until_us, _now_us())
 
     def caller(self, token: str | None = None) -> Caller:
         return Caller(self.settings.gateway_port, token or self.admin)

@@ -146,7 +146,7 @@ const TAKE = {
     move(turn, "running");
   },
   attempt_ended(turn, { data }) {
-    if (data.kind === "completed" || turn.tries.some((one) => one.attempt === data.attempt)) return;
+    if (["completed", "cancelled"].includes(data.kind) || turn.tries.some((one) => one.attempt === data.attempt)) return;
     turn.tries.push({ attempt: data.attempt, kind: data.kind, error: data.error });
   },
   task_evaluated(turn, { data }) {
