@@ -217,15 +217,25 @@ class Hub:
             if self._now_us() > until_us:
                 break
 
-    def stocked(self, client: Client, resume: Resume, stock: Iterable[Told], end: Places) -> None:
-        """What Kafka had for a client up to `end`, in order."""
+    def stocked(self, client: Client, resume: Resume, stock: Iterable[Told], end: Places, *, is_last: bool) -> None:
+        """A piece of what Kafka has for a client, up to `end` and in order."""
         if client.joining.resume is not resume:
             return  # it has gone
-        resume.at_kafka = False
-        resume.is_ahead = behind(self.places, resume.places)
+        resume.at_kafka = not is_last
+        resume.is_ahead = is_last and behind(self.places, resume.places)
+        resume.pieces += 1
         resume.stock.extend(stock)
         resume.stock_end = end
         self.go_on(client)
+
+    def read_again(self, client: Client, resume: Resume) -> None:
+        """Nothing more comes for a client, which reads too slowly for the others, or Kafka was away: what it was not
+        told is asked for once more when it has room.
+        """
+        if client.joining.resume is resume:
+            resume.stock.clear()
+            resume.stock_end, resume.at_kafka = None, False
+            self.go_on(client)
 
     def gap(self, client: Client, resume: Resume, reason: str) -> None:
         """What a client missed cannot be told: it hears so, and is shown how things are."""
@@ -246,12 +256,12 @@ class Hub:
         if resume.stock:
             self._tell_again(client, resume, resume.stock.popleft())
             return 1
-        if resume.at_kafka:
-            return None
         if resume.stock_end is not None:
             resume.places = [max(pair) for pair in zip(resume.places, resume.stock_end, strict=True)]
             resume.stock_end = None
             return 1
+        if resume.at_kafka:
+            return None
         self._ahead.pop(client, None)
         if behind(self.places, resume.places):
             if resume.is_ahead:

@@ -6,7 +6,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 from aiohttp import web
@@ -27,6 +27,7 @@ from gateway.live.limits import (
     limits_of,
 )
 from gateway.live.machine import Machine
+from gateway.live.messages import Told
 from gateway.live.order import Read
 from gateway.live.parcel import parcel
 from gateway.live.places import Layout, Places
@@ -239,8 +240,11 @@ class Live:
         self._log.error("the feed ended and is started anew", error=f"{type(error).__name__}: {error}")
         self._in_loop(self._start_anew)
 
-    def stocked(self, wish: Wish) -> None:
-        self._in_loop(self._on_hub, Hub.stocked, wish.client, wish.resume, wish.stock, wish.end)
+    def stocked(self, wish: Wish, stock: list[Told], end: Places, *, is_last: bool) -> None:
+        self._in_loop(self._on_hub, partial(Hub.stocked, is_last=is_last), wish.client, wish.resume, stock, end)
+
+    def read_again(self, wish: Wish) -> None:
+        self._in_loop(self._on_hub, Hub.read_again, wish.client, wish.resume)
 
     def gap(self, wish: Wish, reason: str) -> None:
         self._in_loop(self._on_hub, Hub.gap, wish.client, wish.resume, reason)

@@ -10,9 +10,9 @@ from gateway.live.joining import Client, Joining, Resume
 from gateway.live.messages import Key
 from gateway.live.parcel import Parcel
 from gateway.live.presence import Presence
-from gateway.live.replay import Wish, fill
+from gateway.live.replay import Wish, pieces
 from tests.gateway.events import example
-from tests.gateway.live.log import LAYOUT, Log, story
+from tests.gateway.live.log import LAYOUT, Log, by_time, story
 from tests.support.alerts import alert
 
 LIFE = [
@@ -98,19 +98,12 @@ def test_a_repeat_in_the_topics_is_not_told_to_who_was_told_the_first_before_it_
     line.hub.subscribe(viewer, (SESSION,), token)
     ((client, resume),) = line.asked
     wish = Wish(client, resume, LAYOUT.places(token), list(line.hub.places))
-    fill([wish], line.log.between(wish.start, wish.end), len(LAYOUT), Unanswered())
+    found = list(pieces([wish], by_time(line.log, wish.start, wish.end), len(LAYOUT)))
+    assert found == [(wish.end, True)]
     assert [told.event for told in wish.stock] == ["task_submitted", "task_queued", "task_submitted"]
-    line.hub.stocked(client, resume, wish.stock, wish.end)
+    line.hub.stocked(client, resume, wish.stock, wish.end, is_last=True)
     assert [message["data"].get("task_id") for message in viewer.heard] == ["u", None]
     assert viewer.events()[-1] == "resumed" and viewer.came_back_whole == [True]
-
-
-class Unanswered:
-    def stocked(self, wish: Wish) -> None:
-        raise AssertionError("it is the caller who says so")
-
-    def gap(self, wish: Wish, reason: str) -> None:
-        raise AssertionError(reason)
 
 
 def test_an_event_that_cannot_be_told_holds_up_no_other_of_its_partition() -> None:
@@ -132,7 +125,8 @@ def test_an_answer_for_a_client_that_has_gone_is_passed_over() -> None:
     line.tell("t")
     line.hub.subscribe(viewer, (SESSION,), token)
     line.hub.forget(viewer)
-    line.hub.stocked(*line.asked[0], [], line.hub.places)
+    line.hub.stocked(*line.asked[0], [], line.hub.places, is_last=True)
+    line.hub.read_again(*line.asked[0])
     line.hub.gap(*line.asked[0], "late")
     assert viewer.heard == []
 

@@ -98,6 +98,28 @@ async def test_a_gateway_that_was_not_there_goes_on_with_another_ones_token(brok
         assert about(await socket.hear_until("resumed"), task.task_id) == LIFE[3:]
 
 
+async def test_more_than_anybody_reads_at_once_is_told_all_the_same(broker: Settings, teller: Teller) -> None:
+    """Only what Kafka no longer has is a gap, not what is much."""
+    task, count = teller.begin(), 25_000
+    async with serving(broker) as first, connected(first) as socket:
+        await socket.say(action="subscribe", task_id=task.task_id)
+        await socket.hear("snapshot")
+        task.on(4)
+        token = (await socket.hear("task_started"))["token"]
+    (topic, name, event), *_ = task.left
+    producer = kafka.producer(broker)
+    for sequence in range(10, 10 + count):
+        told = event | {"sequence": sequence, "event_id": f"{task.task_id}/{sequence}"}
+        producer.produce(topic, encode(name, told), event["session_id"])
+        producer.poll(0)
+    await asyncio.to_thread(producer.flush, 30)
+    async with serving(broker, gateway_ring_mb=0) as second, connected(second) as socket:
+        await socket.say(action="subscribe", task_id=task.task_id, token=token)
+        heard = await socket.hear_until("resumed")
+    told = [message["data"].get("sequence") for message in heard if message["event"] == "progress_update"]
+    assert told == list(range(10, 10 + count)) and not [m for m in heard if m["event"] == "gap"]
+
+
 async def test_a_token_that_cannot_be_used_is_a_gap_and_then_a_snapshot(door: Door, teller: Teller) -> None:
     async with connected(door) as socket:
         await socket.say(action="subscribe", session_id=teller.session, token="nonsense")
