@@ -56,7 +56,7 @@ class House(Protocol):
     """Messages, to all of them."""
 
     def is_behind(self, connection: "Connection") -> None: ...
-    def announce(self, connection: "Connection", session_id: str, state: str | None) -> bool: ...
+    def announce(self, connection: "Connection", session_id: str, state: str | None) -> None: ...
 
 
 class Connection:
@@ -147,7 +147,7 @@ class Connection:
             elif isinstance(action, Ping):
                 self.ping()
             elif isinstance(action, Present):
-                self._present(action)
+                self.house.announce(self, action.session_id, action.state)
             elif isinstance(action, Aside):
                 self.aside(action)
             elif hub is not None and isinstance(action, Subscribe):
@@ -177,10 +177,6 @@ class Connection:
         self._write(parcel("closing", data, at_us=time.time_ns() // 1000, token=self.sent_token))
         self.is_closing = True
         self._hang_up(why)
-
-    def _present(self, action: Present) -> None:
-        if self.house.announce(self, action.session_id, action.state):
-            self.conversation.present += 1 if action.state is not None else -1
 
     def shows_itself(self) -> bool:
         return False

@@ -42,8 +42,11 @@ class Hub:
         ring_bytes: int,
         now_us: Callable[[], int],
         ask_kafka: Callable[[Client, Resume], None],
+        here: Callable[[Key], list[dict[str, Any]]],
     ) -> None:
-        """`ask_kafka`: reads what a client missed since `places`; answered by `stocked` or `gap`."""
+        """`ask_kafka`: reads what a client missed since `places`; answered by `stocked`, `read_again` or `gap`.
+        `here`: who is in a session, as its subscribers see it.
+        """
         self.layout = layout
         self.places = list(start)
         """All before them was told."""
@@ -53,6 +56,7 @@ class Hub:
         self._order = Order(len(layout))
         self._now_us = now_us
         self._ask_kafka = ask_kafka
+        self._here = here
         self._clients: dict[Key, dict[Client, None]] = {}
         self._catching_up: dict[Client, None] = {}
         self._ahead: dict[Client, None] = {}
@@ -288,6 +292,7 @@ class Hub:
                 resume.places[told.place] = told.offset + 1
         client.joining.resume = None
         self._enter(client, resume.keys)
+        self._tell_here(client, resume.keys)
         if not resume.is_silent:
             if not resume.is_slow:
                 client.came_back(whole=True)
@@ -322,7 +327,16 @@ class Hub:
                 data |= {"board": self.board.newest, "history": self.board.history()}
             token = self.token if is_last else None
             session_id = {"session_id": key[2]} if key[0] == "session" else {}
+            if session_id:
+                data["here"] = self._here(key)
             client.show(parcel("snapshot", data, at_us=self._now_us(), token=token, **session_id))
+
+    def _tell_here(self, client: Client, keys: Iterable[Key]) -> None:
+        """People come and go without a place in the topics: who was away is told who is there."""
+        for key in keys:
+            if key[0] == "session":
+                data: dict[str, Any] = {"here": self._here(key)}
+                client.show(parcel("presence", data, at_us=self._now_us(), session_id=key[2]))
 
     def _enter(self, client: Client, keys: Iterable[Key]) -> None:
         for key in keys:

@@ -208,8 +208,8 @@ class Live:
     def is_behind(self, connection: Connection) -> None:
         self._late[connection] = None
 
-    def announce(self, connection: Connection, session_id: str, state: str | None) -> bool:
-        return self._presence.say(connection, session_id, state)
+    def announce(self, connection: Connection, session_id: str, state: str | None) -> None:
+        self._presence.say(connection, session_id, state)
 
     # --- what the feed and the replays say, in their threads -----------------------------------------------------
 
@@ -221,6 +221,7 @@ class Live:
             ring_bytes=self._settings.gateway_ring_mb * 1024 * 1024,
             now_us=_now_us,
             ask_kafka=self._ask_kafka,
+            here=self._presence.here,
         )
         hub.see_stretch(stretch, ends)
         hub.board.forget_past()

@@ -29,6 +29,7 @@ export class Live {
     this.onerror = (reason) => console.warn("live:", reason);
     this.token = null;
     this.subscriptions = new Map(); // by name: { to, handlers, known }; handlers with whether they were shown something
+    this.presence = new Map(); // by session: what the person does there, said again on each connection
     this.tries = 0;
     this.socket = null;
     this.state = { state: "connecting", since: Date.now(), lag_ms: null, reason: null };
@@ -54,6 +55,8 @@ export class Live {
 
   /** Says what the person does in a session, in a word; null when they leave it. */
   present(session_id, state) {
+    if (state === null) this.presence.delete(session_id);
+    else this.presence.set(session_id, state);
     if (this.#isOpen()) this.#send({ action: "presence", session_id, state });
   }
 
@@ -131,6 +134,7 @@ export class Live {
     const fresh = all.filter((s) => !known.includes(s) || [...s.handlers.values()].includes(false));
     if (known.length) this.#send({ action: "subscribe", to: known.map((s) => s.to), token: this.token });
     if (fresh.length) this.#send({ action: "subscribe", to: fresh.map((s) => s.to) });
+    for (const [session_id, state] of this.presence) this.#send({ action: "presence", session_id, state });
   }
 
   #hear(message) {

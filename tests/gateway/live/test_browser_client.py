@@ -179,3 +179,19 @@ def test_an_access_that_is_over_is_said_and_not_tried_again_until_somebody_asks(
     const said = [live.state.state, reasons, before, sockets.length];
     """)
     assert said == ["closed", ["The access token is over."], 1, 2]
+
+
+def test_what_a_person_does_in_a_session_is_said_again_after_a_disconnect() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    live.present("s", "reading");
+    live.present("o", "reading");
+    sockets[0].open();
+    live.present("s", "typing");
+    live.present("o", null);
+    sockets[0].lose();
+    pass(1_000);
+    sockets[1].open();
+    const said = sockets.map((s) => s.sent.filter((m) => m.action === "presence").map((m) => [m.session_id, m.state]));
+    """)
+    assert said == [[["s", "reading"], ["o", "reading"], ["s", "typing"], ["o", None]], [["s", "typing"]]]

@@ -66,7 +66,9 @@ class Asked:
             ring_bytes=ring_bytes,
             now_us=lambda: 0,
             ask_kafka=lambda client, resume: self.asked.append((client, resume)),
+            here=lambda key: self.here.get(key[2], []),
         )
+        self.here: dict[str, list[dict[str, Any]]] = {}
 
     def tell(self, *names: str, session: str = "s", first: int | None = None) -> None:
         before = self.log.ends
@@ -102,7 +104,7 @@ def test_a_repeat_in_the_topics_is_not_told_to_who_was_told_the_first_before_it_
     assert found == [(wish.end, True)]
     assert [told.event for told in wish.stock] == ["task_submitted", "task_queued", "task_submitted"]
     line.hub.stocked(client, resume, wish.stock, wish.end, is_last=True)
-    assert [message["data"].get("task_id") for message in viewer.heard] == ["u", None]
+    assert viewer.events() == ["task_submitted", "presence", "resumed"] and viewer.heard[0]["data"]["task_id"] == "u"
     assert viewer.events()[-1] == "resumed" and viewer.came_back_whole == [True]
 
 
@@ -147,9 +149,10 @@ def test_a_client_that_falls_back_hears_the_rest_later_but_only_the_newest_progr
         "agent_assigned",
         "task_started",
         "progress_update",
+        "presence",
         "resumed",
     ]
-    assert viewer.heard[-2]["data"]["sequence"] == 2
+    assert viewer.heard[-3]["data"]["sequence"] == 2
 
 
 def test_a_client_that_falls_back_further_than_memory_reaches_is_given_up() -> None:
@@ -218,9 +221,8 @@ def test_presence_tells_those_of_a_tenant_about_each_other_only() -> None:
             self.name, self.tenant = name, tenant
 
     presence, ann, bob, eve = Presence(), Person("ann", "acme"), Person("bob", "acme"), Person("eve", "other")
-    assert (
-        presence.say(ann, "s", "reading") and presence.say(eve, "s", "typing") and not presence.say(ann, "s", "typing")
-    )
+    for who, state in ((ann, "reading"), (eve, "typing"), (ann, "typing")):
+        presence.say(who, "s", state)
     seen = {key[1]: [one["name"] for one in here] for key, _, here in presence.changed()}
     assert seen == {"acme": ["ann"], "other": ["eve"], None: ["ann", "eve"]}
     presence.say(bob, "s", "reading")
@@ -230,6 +232,21 @@ def test_presence_tells_those_of_a_tenant_about_each_other_only() -> None:
     presence.leave(bob)
     presence.leave(eve)
     assert presence._here == {} and presence._of == {}
+
+
+def test_who_comes_or_comes_back_is_told_who_is_there() -> None:
+    line, viewer = Asked(), Viewer()
+    line.here["s"] = [{"name": "ann", "state": "typing"}]
+    line.hub.subscribe(viewer, (SESSION, FLEET), None)
+    first, fleet = (message["data"] for message in viewer.heard)
+    assert first["here"] == line.here["s"] and "here" not in fleet
+    token = viewer.heard[-1]["token"]
+    line.hub.forget(viewer)
+    line.here.clear()
+    line.tell("t", first=1)
+    line.hub.subscribe(viewer, (SESSION,), token)
+    assert viewer.events()[-2:] == ["presence", "resumed"]
+    assert viewer.heard[-2]["data"] == {"here": []} and viewer.heard[-2]["session_id"] == "s"
 
 
 def test_everybody_is_told_of_alerts_with_their_own_tasks_only() -> None:

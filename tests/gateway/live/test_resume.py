@@ -93,7 +93,9 @@ class Gateway:
         self.log = log
         self.wishes: list[Wish] = []
         self.passes: list[tuple[list[Wish], Iterator[tuple[list[int], bool]]]] = []
-        self.hub = Hub(LAYOUT, start, tasks_max=100, ring_bytes=ring_bytes, now_us=lambda: 0, ask_kafka=self.ask)
+        self.hub = Hub(
+            LAYOUT, start, tasks_max=100, ring_bytes=ring_bytes, now_us=lambda: 0, ask_kafka=self.ask, here=lambda _: []
+        )
         ends = skew.ends(log, start)
         self.reached = skew.later(log, ends)
         self.hub.see_stretch(log.between(start, self.reached), ends)
