@@ -123,6 +123,8 @@ class Live:
             timeout=CLOSE_S,
             protocols=(SUBPROTOCOL,),
         )
+        if not ws.can_prepare(request):
+            raise web.HTTPBadRequest(text="A WebSocket is here: connect with one, or read /api/events. docs/live.md.")
         await ws.prepare(request)
         if request.transport is None:
             return ws
@@ -137,7 +139,9 @@ class Live:
     async def events(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """What is asked for stands in the query; where to go on, in Last-Event-ID, or in the query as `token`."""
         try:
-            keys = keys_of({"to": _rows(request)}, principal.tenant)
+            if not (rows := _rows(request)):
+                raise Refused(f"Name in the query what you follow: {', '.join(KINDS)}, fleet=true or alerts=true.")
+            keys = keys_of({"to": rows}, principal.tenant)
             if len(keys) > self.limits.subscriptions:
                 raise Refused(f"A stream has at most {self.limits.subscriptions} subscriptions.")
         except Refused as refused:

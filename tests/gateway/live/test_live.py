@@ -193,7 +193,13 @@ async def test_a_stream_of_server_sent_events_says_the_same(door: Door, teller: 
 
 async def test_a_stream_of_nothing_is_refused_in_words(door: Door) -> None:
     async with aiohttp.ClientSession() as http, http.get(f"{door.url}/events") as answer:
-        assert answer.status == 400 and "session_id" in await answer.text()
+        said = await answer.text()
+        assert answer.status == 400 and "in the query" in said and "session_id" in said and "fleet=true" in said
+
+
+async def test_who_comes_to_a_socket_without_one_is_told_what_is_there(door: Door) -> None:
+    async with aiohttp.ClientSession() as http, http.get(f"{door.url}/ws") as answer:
+        assert answer.status == 400 and (await answer.text()).startswith("A WebSocket is here")
 
 
 async def _event(answer: aiohttp.ClientResponse, name: str | None = None) -> dict[str, Any]:
@@ -262,7 +268,11 @@ async def test_people_of_a_session_see_who_is_there(door: Door, teller: Teller) 
 
 async def test_a_message_that_is_too_big_ends_the_connection(door: Door) -> None:
     async with connected(door) as socket:
+        await socket.say(action="subscribe", session_id="s")
+        token = (await socket.hear("snapshot"))["token"]
         await socket.raw("x" * 70_000)
+        closing = await socket.hear("closing")
+        assert (closing["data"]["code"], closing["token"]) == (limits.TOO_BIG.code, token)
         assert await socket.end() == tuple(limits.TOO_BIG)
 
 
