@@ -157,10 +157,12 @@ function lampShows({ state, since, lag_ms, reason }) {
     live: lag_ms === null ? "live" : `live ${Math.round(lag_ms)} ms`,
     connecting: "reconnecting…",
     stale: `stale since ${time(since * 1000)}`,
+    silent: `nothing heard for ${Math.round((Date.now() - since) / 1000)} s`,
     closed: "not connected",
   }[state];
   say(lamp, text);
   const says = {
+    silent: "The gateway has stopped answering: what you see is as it was then.",
     connecting: `The connection to the gateway is lost; you see how it was. It goes on by itself. ${reason ?? ""}`,
     closed: reason,
     stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,

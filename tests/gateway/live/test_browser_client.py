@@ -223,3 +223,41 @@ def test_the_reader_of_server_sent_events_in_the_docs_goes_on_where_it_was() -> 
     """
     )
     assert said == [["one", "two", "three"], [["Bearer key", token] for token in ("", "A", "A", "B")]]
+
+
+def test_where_something_is_due_each_second_a_silence_is_said_within_seconds_and_asked_about() -> None:
+    said = play("""
+    const states = [];
+    live.subscribe({ fleet: true }, () => {});
+    sockets[0].open();
+    sockets[0].hear("welcome", { state: "live", since: 0 });
+    sockets[0].hear(...shown({ fleet: true }, "1"));
+    live.onstate = ({ state }) => states.push([clock, state]);
+    pass(4_000);
+    sockets[0].hear("board", {});
+    pass(5_900);
+    const asked = sockets[0].sent.at(-1).action;
+    pass(1_100);
+    sockets[0].hear("pong");
+    pass(5_000);
+    sockets[0].hear("pong");
+    pass(16_000);
+    const said = [asked, states, sockets.length];
+    """)
+    heard = [[4_000, "live"], [10_000, "silent"], [11_000, "silent"], [11_000, "live"]]
+    given_up = [[16_000 + 5_000 + 1_000 * n, "silent"] for n in range(1, 10)]
+    assert said[0] == "ping" and said[1][:4] == heard
+    assert said[1][4:] == [*given_up, [31_000, "connecting"]] and said[2] == 2
+
+
+def test_where_nothing_is_due_a_silence_is_no_fault_until_it_is_asked_about() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear("welcome", { state: "live", since: 0 });
+    pass(25_900);
+    const before = [live.state.state, sockets[0].sent.at(-1).action];
+    pass(200);
+    const said = [...before, live.state.state];
+    """)
+    assert said == ["live", "ping", "silent"]
