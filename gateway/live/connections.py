@@ -58,7 +58,7 @@ class House(Protocol):
     """Messages, to all of them."""
 
     def is_behind(self, connection: "Connection") -> None: ...
-    def announce(self, connection: "Connection", session_id: str, state: str | None) -> bool: ...
+    def announce(self, connection: "Connection", session_id: str, state: str | None) -> None: ...
 
 
 class Connection:
@@ -149,7 +149,7 @@ class Connection:
             elif isinstance(action, Ping):
                 self.ping()
             elif isinstance(action, Present):
-                self._present(action)
+                self.house.announce(self, action.session_id, action.state)
             elif isinstance(action, Aside):
                 self.aside(action)
             elif hub is not None and isinstance(action, Subscribe):
@@ -170,19 +170,19 @@ class Connection:
         """Says why and with which token to come back; what waits for a slow client is not sent any more."""
         if self.is_closing:
             return
-        self.outbox, self.closed_with = None, why
         if self.transport.is_closing():
-            self.is_closing = True
+            self.outbox, self.closed_with, self.is_closing = None, why, True
             self._vanished()
             return
-        data: dict[str, Any] = {"code": why.code, "reason": why.reason}
-        self._write(parcel("closing", data, at_us=time.time_ns() // 1000, token=self.sent_token))
-        self.is_closing = True
+        self.say_last(why)
         self._hang_up(why)
 
-    def _present(self, action: Present) -> None:
-        if self.house.announce(self, action.session_id, action.state):
-            self.conversation.present += 1 if action.state is not None else -1
+    def say_last(self, why: Close) -> None:
+        if not self.is_closing and not self.transport.is_closing():
+            self.outbox, self.closed_with = None, why
+            data: dict[str, Any] = {"code": why.code, "reason": why.reason}
+            self._write(parcel("closing", data, at_us=time.time_ns() // 1000, token=self.sent_token))
+            self.is_closing = True
 
     def shows_itself(self) -> bool:
         return False
@@ -233,10 +233,15 @@ class Connection:
 
 
 class Socket(web.WebSocketResponse):
+    say_last: Callable[[Close], None] | None = None
+    """Whoever speaks there."""
+
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
         """aiohttp closes without a word when a message is too big."""
         if code == TOO_BIG.code and not message:
             message = TOO_BIG.reason.encode()
+            if self.say_last is not None:
+                self.say_last(TOO_BIG)
         return await super().close(code=code, message=message, drain=drain)
 
 
@@ -247,6 +252,7 @@ class WebSocket(Connection):
     def __init__(self, house: House, principal: Principal, transport: asyncio.Transport, ws: Socket) -> None:
         super().__init__(house, principal, transport)
         self._socket = ws
+        ws.say_last = self.say_last
         self._closing: asyncio.Task[None] | None = None
 
     def ping(self) -> None:

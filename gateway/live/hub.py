@@ -42,9 +42,12 @@ class Hub:
         ring_bytes: int,
         now_us: Callable[[], int],
         ask_kafka: Callable[[Client, Resume], None],
+        here: Callable[[Key], list[dict[str, Any]]],
         throughput_target: float = 0.0,
     ) -> None:
-        """`ask_kafka`: reads what a client missed since `places`; answered by `stocked` or `gap`."""
+        """`ask_kafka`: reads what a client missed since `places`; answered by `stocked`, `read_again` or `gap`.
+        `here`: who is in a session, as its subscribers see it.
+        """
         self.layout = layout
         self.places = list(start)
         """All before them was told."""
@@ -54,6 +57,7 @@ class Hub:
         self._order = Order(len(layout))
         self._now_us = now_us
         self._ask_kafka = ask_kafka
+        self._here = here
         self._clients: dict[Key, dict[Client, None]] = {}
         self._catching_up: dict[Client, None] = {}
         self._ahead: dict[Client, None] = {}
@@ -218,15 +222,25 @@ class Hub:
             if self._now_us() > until_us:
                 break
 
-    def stocked(self, client: Client, resume: Resume, stock: Iterable[Told], end: Places) -> None:
-        """What Kafka had for a client up to `end`, in order."""
+    def stocked(self, client: Client, resume: Resume, stock: Iterable[Told], end: Places, *, is_last: bool) -> None:
+        """A piece of what Kafka has for a client, up to `end` and in order."""
         if client.joining.resume is not resume:
             return  # it has gone
-        resume.at_kafka = False
-        resume.is_ahead = behind(self.places, resume.places)
+        resume.at_kafka = not is_last
+        resume.is_ahead = is_last and behind(self.places, resume.places)
+        resume.pieces += 1
         resume.stock.extend(stock)
         resume.stock_end = end
         self.go_on(client)
+
+    def read_again(self, client: Client, resume: Resume) -> None:
+        """Nothing more comes for a client, which reads too slowly for the others, or Kafka was away: what it was not
+        told is asked for once more when it has room.
+        """
+        if client.joining.resume is resume:
+            resume.stock.clear()
+            resume.stock_end, resume.at_kafka = None, False
+            self.go_on(client)
 
     def gap(self, client: Client, resume: Resume, reason: str) -> None:
         """What a client missed cannot be told: it hears so, and is shown how things are."""
@@ -247,12 +261,12 @@ class Hub:
         if resume.stock:
             self._tell_again(client, resume, resume.stock.popleft())
             return 1
-        if resume.at_kafka:
-            return None
         if resume.stock_end is not None:
             resume.places = [max(pair) for pair in zip(resume.places, resume.stock_end, strict=True)]
             resume.stock_end = None
             return 1
+        if resume.at_kafka:
+            return None
         self._ahead.pop(client, None)
         if behind(self.places, resume.places):
             if resume.is_ahead:
@@ -279,6 +293,7 @@ class Hub:
                 resume.places[told.place] = told.offset + 1
         client.joining.resume = None
         self._enter(client, resume.keys)
+        self._tell_here(client, resume.keys)
         if not resume.is_silent:
             if not resume.is_slow:
                 client.came_back(whole=True)
@@ -313,7 +328,16 @@ class Hub:
                 data |= {"board": self.board.newest, "history": self.board.history()}
             token = self.token if is_last else None
             session_id = {"session_id": key[2]} if key[0] == "session" else {}
+            if session_id:
+                data["here"] = self._here(key)
             client.show(parcel("snapshot", data, at_us=self._now_us(), token=token, **session_id))
+
+    def _tell_here(self, client: Client, keys: Iterable[Key]) -> None:
+        """People come and go without a place in the topics: who was away is told who is there."""
+        for key in keys:
+            if key[0] == "session":
+                data: dict[str, Any] = {"here": self._here(key)}
+                client.show(parcel("presence", data, at_us=self._now_us(), session_id=key[2]))
 
     def _enter(self, client: Client, keys: Iterable[Key]) -> None:
         for key in keys:

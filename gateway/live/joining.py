@@ -50,7 +50,10 @@ class Resume:
     """Read from Kafka, in order, and not told yet."""
     stock_end: Places | None = None
     """Where the client is once the stock is told; null: nothing is to come of it."""
+    pieces: int = 0
+    """Of what it missed, as far as they have come."""
     at_kafka: bool = False
+    """More pieces are to come."""
     is_slow: bool = False
     """It was connected all the time, but did not read: progress that is no longer the newest is left out."""
     is_silent: bool = False

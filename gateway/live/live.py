@@ -6,7 +6,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 from aiohttp import web
@@ -27,6 +27,7 @@ from gateway.live.limits import (
     limits_of,
 )
 from gateway.live.machine import Machine
+from gateway.live.messages import Told
 from gateway.live.order import Read
 from gateway.live.parcel import parcel
 from gateway.live.places import Layout, Places
@@ -122,6 +123,8 @@ class Live:
             timeout=CLOSE_S,
             protocols=(SUBPROTOCOL,),
         )
+        if not ws.can_prepare(request):
+            raise web.HTTPBadRequest(text="A WebSocket is here: connect with one, or read /api/events. docs/live.md.")
         await ws.prepare(request)
         if request.transport is None:
             return ws
@@ -136,7 +139,9 @@ class Live:
     async def events(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """What is asked for stands in the query; where to go on, in Last-Event-ID, or in the query as `token`."""
         try:
-            keys = keys_of({"to": _rows(request)}, principal.tenant)
+            if not (rows := _rows(request)):
+                raise Refused(f"Name in the query what you follow: {', '.join(KINDS)}, fleet=true or alerts=true.")
+            keys = keys_of({"to": rows}, principal.tenant)
             if len(keys) > self.limits.subscriptions:
                 raise Refused(f"A stream has at most {self.limits.subscriptions} subscriptions.")
         except Refused as refused:
@@ -207,8 +212,8 @@ class Live:
     def is_behind(self, connection: Connection) -> None:
         self._late[connection] = None
 
-    def announce(self, connection: Connection, session_id: str, state: str | None) -> bool:
-        return self._presence.say(connection, session_id, state)
+    def announce(self, connection: Connection, session_id: str, state: str | None) -> None:
+        self._presence.say(connection, session_id, state)
 
     # --- what the feed and the replays say, in their threads -----------------------------------------------------
 
@@ -220,6 +225,7 @@ class Live:
             ring_bytes=self._settings.gateway_ring_mb * 1024 * 1024,
             now_us=_now_us,
             ask_kafka=self._ask_kafka,
+            here=self._presence.here,
             throughput_target=self._settings.throughput_target,
         )
         hub.see_stretch(stretch, ends)
@@ -240,8 +246,11 @@ class Live:
         self._log.error("the feed ended and is started anew", error=f"{type(error).__name__}: {error}")
         self._in_loop(self._start_anew)
 
-    def stocked(self, wish: Wish) -> None:
-        self._in_loop(self._on_hub, Hub.stocked, wish.client, wish.resume, wish.stock, wish.end)
+    def stocked(self, wish: Wish, stock: list[Told], end: Places, *, is_last: bool) -> None:
+        self._in_loop(self._on_hub, partial(Hub.stocked, is_last=is_last), wish.client, wish.resume, stock, end)
+
+    def read_again(self, wish: Wish) -> None:
+        self._in_loop(self._on_hub, Hub.read_again, wish.client, wish.resume)
 
     def gap(self, wish: Wish, reason: str) -> None:
         self._in_loop(self._on_hub, Hub.gap, wish.client, wish.resume, reason)

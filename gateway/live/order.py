@@ -11,7 +11,7 @@ what never comes (it was deleted by retention, or lies before the place where re
 
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.live.places import Places
@@ -94,17 +94,40 @@ class Order:
         """
         held = list(reads)
         self._stretch_ends = ends
-        self._stretch = {(read.task, fact) for read in held if read.name and (fact := fact_of(read)) is not None}
-        for read in held:
+        yield from self._take_all(held, held, self._in_stretch)
+
+    def take_piece(self, reads: Iterable[Read], ahead: Iterable[Read]) -> Iterator[tuple[Read, bool]]:
+        """The same for a stretch too long to be held at once: a piece of it, with the one after that, of which nothing
+        is taken yet. What waits for something in there is taken with it; nobody waits for longer. Without another
+        piece nothing waits.
+        """
+        after = list(ahead)
+        left = [queue[-1].offset + 1 if queue else 0 for queue in self._queues]
+        known = [*(read for queue in self._queues for read in queue), *(held := list(reads)), *after]
+        yield from self._take_all(held, known, lambda head: not after or head.offset < left[head.place])
+
+    def _take_all(
+        self, held: list[Read], known: list[Read], may_go: Callable[[Read], bool]
+    ) -> Iterator[tuple[Read, bool]]:
+        """`known`: all that something may wait for. `may_go`: which heads go even so, the oldest first."""
+        self._stretch = {(read.task, fact) for read in known if read.name and (fact := fact_of(read)) is not None}
+        for read in known:
             if read.name == "TaskProgress":
                 self._last_progress[read.task] = (read.place, read.offset)
                 self._stretch.add((read.task, PROGRESSED))
+        for task in self._last_progress:
+            self._facts.get(task, {}).pop(PROGRESSED, None)
         self.add(held)
         yield from self.take()
-        while self._let_oldest_go():
+        while self._let_oldest_go(may_go):
             yield from self.take()
         self._stretch = self._stretch_ends = None
         self._last_progress.clear()
+
+    def reached(self, place: int) -> int | None:
+        """The first that was added and not taken; null when all was."""
+        queue = self._queues[place]
+        return queue[0].offset if queue else None
 
     def free(self, places: Places) -> None:
         """Says that all was read that had been written before the records in front of these offsets."""
@@ -118,10 +141,10 @@ class Order:
         """The record that told something first; null when it is not remembered."""
         return self._facts.get(task, {}).get(fact)
 
-    def _let_oldest_go(self) -> bool:
+    def _let_oldest_go(self, may_go: Callable[[Read], bool]) -> bool:
         """For a stretch that no line of ours wrote: it may hold anything, also two heads that wait for each other."""
         waiting = [place for waiters in self._waiting.values() for place in waiters]
-        heads = [(self._queues[place][0].at_ms, place) for place in waiting if self._in_stretch(self._queues[place][0])]
+        heads = [(self._queues[place][0].at_ms, place) for place in waiting if may_go(self._queues[place][0])]
         if not heads:
             return False
         oldest = min(heads)

@@ -31,15 +31,14 @@ class Presence:
         self._changed: dict[str, set[str | None]] = {}
         """Sessions, and whose members changed."""
 
-    def say(self, who: Present, session_id: str, state: str | None) -> bool:
-        """What somebody does in a session; null: they leave. Whether they came or left by this."""
+    def say(self, who: Present, session_id: str, state: str | None) -> None:
+        """What somebody does in a session; null: they leave."""
         here = self._here.setdefault(session_id, {})
-        was = who in here
         self._changed.setdefault(session_id, set()).add(who.tenant)
         if state is not None:
             here[who] = state
             self._of.setdefault(who, set()).add(session_id)
-            return not was
+            return
         here.pop(who, None)
         if not here:
             del self._here[session_id]
@@ -47,7 +46,6 @@ class Presence:
         sessions.discard(session_id)
         if not sessions:
             self._of.pop(who, None)
-        return was
 
     def leave(self, who: Present) -> None:
         for session_id in list(self._of.get(who, ())):
@@ -59,11 +57,16 @@ class Presence:
         """
         changed, self._changed = self._changed, {}
         for session_id, tenants in changed.items():
-            here = self._here.get(session_id, {})
             for tenant in tenants | {None}:
-                seen = [
-                    {"name": who.principal.name, "state": state}
-                    for who, state in here.items()
-                    if tenant in (None, who.tenant)
-                ]
-                yield ("session", tenant, session_id), session_id, seen[:SHOWN_MAX]
+                key: Key = ("session", tenant, session_id)
+                yield key, session_id, self.here(key)
+
+    def here(self, key: Key) -> list[dict[str, Any]]:
+        """Whom somebody who is subscribed to a session sees there."""
+        _, tenant, session_id = key
+        seen = [
+            {"name": who.principal.name, "state": state}
+            for who, state in self._here.get(session_id, {}).items()
+            if tenant in (None, who.tenant)
+        ]
+        return seen[:SHOWN_MAX]

@@ -88,7 +88,8 @@ class Conversation:
     """When something came from it last [s]."""
     keys: set[Key] = field(default_factory=set)
     """What it is subscribed to, or is about to be."""
-    present: int = 0
+    present: set[str] = field(default_factory=set)
+    """Sessions it says it is in."""
     allowance: float = -1.0
     allowance_at: float = 0.0
     pinged_at: float | None = None
@@ -178,8 +179,12 @@ class Conversation:
             raise Refused(f"presence takes a session_id of 1 to {NAME_CHARS_MAX} characters.")
         if state is not None and not _is_name(state, STATE_CHARS_MAX):
             raise Refused(f"state is a text of 1 to {STATE_CHARS_MAX} characters, or null when you leave.")
-        if state is not None and self.present >= PRESENT_MAX:
+        if state is None:
+            self.present.discard(session)
+        elif session not in self.present and len(self.present) >= PRESENT_MAX:
             raise Refused(f"You may be present in {PRESENT_MAX} sessions: leave one with state null.")
+        else:
+            self.present.add(session)
         return Present(session, state)
 
 

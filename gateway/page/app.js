@@ -158,10 +158,12 @@ function lampShows({ state, since, lag_ms, reason }) {
     live: lag_ms === null ? "live" : `live ${lagSaid(lag_ms)}`,
     connecting: "reconnecting…",
     stale: `stale since ${time(since * 1000)}`,
+    silent: `nothing heard for ${Math.round((Date.now() - since) / 1000)} s`,
     closed: "not connected",
   }[state];
   say(lamp, text);
   const says = {
+    silent: "The gateway has stopped answering: what you see is as it was then.",
     connecting: `${reason ?? "The connection to the gateway is lost."} You see how it was; it goes on by itself.`,
     closed: reason,
     stale: `The gateway has no connection to Kafka since ${time(since * 1000)}: what you see is as it was then.`,

@@ -4,7 +4,7 @@
  *     import { Live } from "./headway.js";
  *     const live = new Live();
  *     const stop = live.subscribe({ session_id: "s-1" }, (message) => console.log(message.event, message.data));
- *     live.onstate = ({ state, since, lag_ms }) => lamp.textContent = state;   // connecting, live, stale, closed
+ *     live.onstate = ({ state, since, lag_ms }) => lamp.textContent = state;   // connecting, live, stale, silent, closed
  *
  * A handler is given a `snapshot` first and then each message about what it subscribed to, once and in order; after a
  * gap that cannot be told, `gap` and a new snapshot. A snapshot may come again at any time, when somebody else
@@ -13,7 +13,9 @@
 
 const AGAIN_MS = 200;
 const AGAIN_MS_MAX = 10_000;
-const SILENCE_MS = 25_000; // then the server is asked whether it is there; of the fleet one hears each second anyway
+const SILENCE_MS = 25_000; // then the server is asked whether it is there
+const DUE_MS = 5_000; // the same where something is due each second: of the fleet
+const QUIET_MS = 1_000; // who does not answer for so long is said to be silent
 const ANSWER_MS = 10_000;
 const WAKE_MS = 3_000; // the same after a sleep, when the person is looking
 const HOPELESS = new Set([4400, 4401, 4403, 4409, 4422]);
@@ -29,6 +31,7 @@ export class Live {
     this.onerror = (reason) => console.warn("live:", reason);
     this.token = null;
     this.subscriptions = new Map(); // by name: { to, handlers, known }; handlers with whether they were shown something
+    this.presence = new Map(); // by session: what the person does there, said again on each connection
     this.tries = 0;
     this.socket = null;
     this.state = { state: "connecting", since: Date.now(), lag_ms: null, reason: null };
@@ -54,6 +57,8 @@ export class Live {
 
   /** Says what the person does in a session, in a word; null when they leave it. */
   present(session_id, state) {
+    if (state === null) this.presence.delete(session_id);
+    else this.presence.set(session_id, state);
     if (this.#isOpen()) this.#send({ action: "presence", session_id, state });
   }
 
@@ -63,8 +68,7 @@ export class Live {
     this.ended.abort();
     clearTimeout(this.rest);
     clearTimeout(this.again);
-    clearTimeout(this.silence);
-    this.socket?.close();
+    this.#drop();
     this.#tell("closed");
   }
 
@@ -115,6 +119,8 @@ export class Live {
   /** Hears nothing more of the connection there was. */
   #drop() {
     clearTimeout(this.silence);
+    clearTimeout(this.quiet);
+    this.spoke = null;
     const socket = this.socket;
     this.socket = null;
     if (!socket) return;
@@ -131,6 +137,7 @@ export class Live {
     const fresh = all.filter((s) => !known.includes(s) || [...s.handlers.values()].includes(false));
     if (known.length) this.#send({ action: "subscribe", to: known.map((s) => s.to), token: this.token });
     if (fresh.length) this.#send({ action: "subscribe", to: fresh.map((s) => s.to) });
+    for (const [session_id, state] of this.presence) this.#send({ action: "presence", session_id, state });
   }
 
   #hear(message) {
@@ -192,12 +199,29 @@ export class Live {
   /** A silent connection is asked; one that does not answer is given up: a sleeping laptop does not say goodbye. */
   #watch() {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.#ask(ANSWER_MS), SILENCE_MS);
+    clearTimeout(this.quiet);
+    this.heardAt = Date.now();
+    if (this.spoke) this.#tell(this.spoke.state, this.spoke.since);
+    this.spoke = null;
+    const due = this.subscriptions.has(nameOf({ fleet: true }));
+    this.silence = setTimeout(() => this.#ask(ANSWER_MS), due ? DUE_MS : SILENCE_MS);
   }
 
   #ask(answer_ms) {
-    if (this.#isOpen()) this.#send({ action: "ping" });
     this.#giveUpAfter(answer_ms);
+    if (!this.#isOpen()) return;
+    this.#send({ action: "ping" });
+    this.#doubt();
+  }
+
+  /** What is shown may be as it was a while ago: says so each second, until something is heard or it is given up. */
+  #doubt() {
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => {
+      if (["live", "stale"].includes(this.state.state)) this.spoke = this.state;
+      if (this.spoke) this.#tell("silent", this.heardAt);
+      this.#doubt();
+    }, QUIET_MS);
   }
 
   #giveUpAfter(ms) {

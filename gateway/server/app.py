@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
-from gateway.server import access, chat, openapi, page
+from gateway.server import access, openapi, page
 from gateway.server.counting import count
 from gateway.server.declare import Call, Reply, Route, call_of
 from gateway.server.live_door import LIVE, MakeLive
@@ -20,6 +20,7 @@ from gateway.server.principal import Principal
 from gateway.server.problems import MEDIA_TYPE, Problem, problem_of
 from gateway.server.routes import PARTS, ROUTES
 from gateway.server.services import Services, running
+from gateway.server.streams import STREAMS, Stream
 from infra.settings import Settings
 
 SERVICES = web.AppKey("services", Services)
@@ -48,7 +49,7 @@ def _dumps(value: Any) -> bytes:
 
 @cache
 def _document() -> dict[str, Any]:
-    return openapi.document(EVERYTHING, PARTS)
+    return openapi.document([*EVERYTHING, *(stream.route for stream in STREAMS)], PARTS)
 
 
 async def _openapi(_call: Call) -> Reply:
@@ -76,9 +77,8 @@ def create_app(settings: Settings, make_live: MakeLive | None = None) -> web.App
     app.cleanup_ctx.append(partial(_run, settings))
     if make_live is not None:
         app.cleanup_ctx.append(partial(_run_live, make_live))
-        app.router.add_get("/ws", _websocket)
-        app.router.add_get("/ws/chat/{conversation_id}", _chat)
-        app.router.add_get("/api/events", _events)
+        for stream in STREAMS:
+            app.router.add_get(stream.route.path, partial(_follow, stream))
     app.router.add_get("/{name:.*}", page.serve)
     app.on_response_prepare.append(_mark)
     app.on_shutdown.append(_end_what_waits)
@@ -120,18 +120,9 @@ async def _end_what_waits(app: web.Application) -> None:
         await app[LIVE].stop()
 
 
-async def _websocket(request: web.Request) -> web.StreamResponse:
-    return await request.app[LIVE].websocket(request, access.with_role(request[PRINCIPAL], "viewer"))
-
-
-async def _chat(request: web.Request) -> web.StreamResponse:
-    principal = access.with_role(request[PRINCIPAL], "viewer")
-    make = chat.socket_of(request.app[SERVICES], principal, chat.conversation_id_of(request))
-    return await request.app[LIVE].websocket(request, principal, make)
-
-
-async def _events(request: web.Request) -> web.StreamResponse:
-    return await request.app[LIVE].events(request, access.with_role(request[PRINCIPAL], "viewer"))
+async def _follow(stream: Stream, request: web.Request) -> web.StreamResponse:
+    who = access.with_role(request[PRINCIPAL], "viewer")
+    return await stream.serve(Call(request.app[SERVICES], {}, None, request, who))
 
 
 async def _answer(route: Route, request: web.Request) -> web.StreamResponse:

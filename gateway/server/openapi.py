@@ -86,7 +86,10 @@ def _name(route: Route) -> str:
 
 def _responses(route: Route) -> dict[str, Any]:
     answer = {"schema": route.answer, "example": route.example()}
-    found: dict[str, Any] = {str(route.status): {"description": route.summary, "content": {route.media_type: answer}}}
+    done: dict[str, Any] = {"description": route.summary, "content": {route.media_type: answer}}
+    if route.status == 101:
+        done = {"description": f"{route.summary}: each frame is a message.", "x-message": answer}
+    found: dict[str, Any] = {str(route.status): done}
     for status in problem_statuses(route):
         found[str(status)] = {
             "description": TITLES[status],

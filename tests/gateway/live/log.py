@@ -119,3 +119,8 @@ class Log:
 
     def between(self, start: Places, end: Places) -> list[Read]:
         return [read for rows, a, b in zip(self.rows, start, end, strict=True) for read in rows[a:b]]
+
+
+def by_time(log: Log, start: Places, end: Places) -> list[Read]:
+    """As the topics are read for those who were away."""
+    return sorted(log.between(start, end), key=lambda read: read.at_ms)

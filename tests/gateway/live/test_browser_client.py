@@ -11,8 +11,8 @@ import pytest
 SCRIPT = Path(__file__).parents[3] / "gateway" / "page" / "headway.js"
 
 STAGE = """
-const events = {};
-globalThis.addEventListener = (name, does) => (events[name] = does);
+const handlers_of_page = {};
+globalThis.addEventListener = (name, does) => (handlers_of_page[name] = does);
 globalThis.document = { visibilityState: "visible" };
 const sockets = [];
 globalThis.WebSocket = class {
@@ -142,7 +142,7 @@ def test_after_a_sleep_a_silent_connection_is_given_up_within_seconds() -> None:
     live.subscribe(S, () => {});
     sockets[0].open();
     sockets[0].hear(...shown(S, "1"));
-    events.visibilitychange();
+    handlers_of_page.visibilitychange();
     const pinged = sockets[0].sent.at(-1).action;
     pass(3000);
     const waiting = live.state.state;
@@ -157,7 +157,7 @@ def test_what_answers_after_a_sleep_stays() -> None:
     live.subscribe(S, () => {});
     sockets[0].open();
     sockets[0].hear(...shown(S, "1"));
-    events.online();
+    handlers_of_page.online();
     sockets[0].hear("pong");
     pass(20000);
     const said = sockets.length;
@@ -179,3 +179,85 @@ def test_an_access_that_is_over_is_said_and_not_tried_again_until_somebody_asks(
     const said = [live.state.state, reasons, before, sockets.length];
     """)
     assert said == ["closed", ["The access token is over."], 1, 2]
+
+
+def test_what_a_person_does_in_a_session_is_said_again_after_a_disconnect() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    live.present("s", "reading");
+    live.present("o", "reading");
+    sockets[0].open();
+    live.present("s", "typing");
+    live.present("o", null);
+    sockets[0].lose();
+    pass(1_000);
+    sockets[1].open();
+    const said = sockets.map((s) => s.sent.filter((m) => m.action === "presence").map((m) => [m.session_id, m.state]));
+    """)
+    assert said == [[["s", "reading"], ["o", "reading"], ["s", "typing"], ["o", None]], [["s", "typing"]]]
+
+
+def test_the_reader_of_server_sent_events_in_the_docs_goes_on_where_it_was() -> None:
+    docs = (SCRIPT.parents[2] / "docs" / "live.md").read_text()
+    reader = docs[docs.index("async function* events") :].split("```")[0]
+    said = play(
+        reader
+        + r"""
+    globalThis.setTimeout = (does) => queueMicrotask(does);
+    const asked = [];
+    const answers = [
+      ["retry: 1\n\n", 'id: A\ndata: {"event": "one", "to', 'ken": "A"}\n\n: ping\n\n', 'data: {"event": "two"}\n\n'],
+      null,
+      ['data: {"event": "three", "token": "B"}\n\n'],
+    ];
+    globalThis.fetch = async (address, { headers }) => {
+      asked.push([headers.Authorization, headers["Last-Event-ID"]]);
+      if (asked.length > answers.length) return { status: 401, ok: false };
+      const pieces = answers[asked.length - 1];
+      if (!pieces) throw new TypeError("the network is away");
+      return { status: 200, ok: true, body: ReadableStream.from(pieces.map((one) => new TextEncoder().encode(one))) };
+    };
+    const names = [];
+    for await (const message of events("/api/events?session_id=s", "key")) names.push(message.event);
+    const said = [names, asked];
+    """
+    )
+    assert said == [["one", "two", "three"], [["Bearer key", token] for token in ("", "A", "A", "B")]]
+
+
+def test_where_something_is_due_each_second_a_silence_is_said_within_seconds_and_asked_about() -> None:
+    said = play("""
+    const states = [];
+    live.subscribe({ fleet: true }, () => {});
+    sockets[0].open();
+    sockets[0].hear("welcome", { state: "live", since: 0 });
+    sockets[0].hear(...shown({ fleet: true }, "1"));
+    live.onstate = ({ state }) => states.push([clock, state]);
+    pass(4_000);
+    sockets[0].hear("board", {});
+    pass(5_900);
+    const asked = sockets[0].sent.at(-1).action;
+    pass(1_100);
+    sockets[0].hear("pong");
+    pass(5_000);
+    sockets[0].hear("pong");
+    pass(16_000);
+    const said = [asked, states, sockets.length];
+    """)
+    heard = [[4_000, "live"], [10_000, "silent"], [11_000, "silent"], [11_000, "live"]]
+    given_up = [[16_000 + 5_000 + 1_000 * n, "silent"] for n in range(1, 10)]
+    assert said[0] == "ping" and said[1][:4] == heard
+    assert said[1][4:] == [*given_up, [31_000, "connecting"]] and said[2] == 2
+
+
+def test_where_nothing_is_due_a_silence_is_no_fault_until_it_is_asked_about() -> None:
+    said = play("""
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear("welcome", { state: "live", since: 0 });
+    pass(25_900);
+    const before = [live.state.state, sockets[0].sent.at(-1).action];
+    pass(200);
+    const said = [...before, live.state.state];
+    """)
+    assert said == ["live", "ping", "silent"]

@@ -10,9 +10,9 @@ from gateway.live.joining import Client, Joining, Resume
 from gateway.live.messages import Key
 from gateway.live.parcel import Parcel
 from gateway.live.presence import Presence
-from gateway.live.replay import Wish, fill
+from gateway.live.replay import Wish, pieces
 from tests.gateway.events import example
-from tests.gateway.live.log import LAYOUT, Log, story
+from tests.gateway.live.log import LAYOUT, Log, by_time, story
 from tests.support.alerts import alert
 
 LIFE = [
@@ -66,7 +66,9 @@ class Asked:
             ring_bytes=ring_bytes,
             now_us=lambda: 0,
             ask_kafka=lambda client, resume: self.asked.append((client, resume)),
+            here=lambda key: self.here.get(key[2], []),
         )
+        self.here: dict[str, list[dict[str, Any]]] = {}
 
     def tell(self, *names: str, session: str = "s", first: int | None = None) -> None:
         before = self.log.ends
@@ -98,19 +100,12 @@ def test_a_repeat_in_the_topics_is_not_told_to_who_was_told_the_first_before_it_
     line.hub.subscribe(viewer, (SESSION,), token)
     ((client, resume),) = line.asked
     wish = Wish(client, resume, LAYOUT.places(token), list(line.hub.places))
-    fill([wish], line.log.between(wish.start, wish.end), len(LAYOUT), Unanswered())
+    found = list(pieces([wish], by_time(line.log, wish.start, wish.end), len(LAYOUT)))
+    assert found == [(wish.end, True)]
     assert [told.event for told in wish.stock] == ["task_submitted", "task_queued", "task_submitted"]
-    line.hub.stocked(client, resume, wish.stock, wish.end)
-    assert [message["data"].get("task_id") for message in viewer.heard] == ["u", None]
+    line.hub.stocked(client, resume, wish.stock, wish.end, is_last=True)
+    assert viewer.events() == ["task_submitted", "presence", "resumed"] and viewer.heard[0]["data"]["task_id"] == "u"
     assert viewer.events()[-1] == "resumed" and viewer.came_back_whole == [True]
-
-
-class Unanswered:
-    def stocked(self, wish: Wish) -> None:
-        raise AssertionError("it is the caller who says so")
-
-    def gap(self, wish: Wish, reason: str) -> None:
-        raise AssertionError(reason)
 
 
 def test_an_event_that_cannot_be_told_holds_up_no_other_of_its_partition() -> None:
@@ -132,7 +127,8 @@ def test_an_answer_for_a_client_that_has_gone_is_passed_over() -> None:
     line.tell("t")
     line.hub.subscribe(viewer, (SESSION,), token)
     line.hub.forget(viewer)
-    line.hub.stocked(*line.asked[0], [], line.hub.places)
+    line.hub.stocked(*line.asked[0], [], line.hub.places, is_last=True)
+    line.hub.read_again(*line.asked[0])
     line.hub.gap(*line.asked[0], "late")
     assert viewer.heard == []
 
@@ -153,9 +149,10 @@ def test_a_client_that_falls_back_hears_the_rest_later_but_only_the_newest_progr
         "agent_assigned",
         "task_started",
         "progress_update",
+        "presence",
         "resumed",
     ]
-    assert viewer.heard[-2]["data"]["sequence"] == 2
+    assert viewer.heard[-3]["data"]["sequence"] == 2
 
 
 def test_a_client_that_falls_back_further_than_memory_reaches_is_given_up() -> None:
@@ -224,9 +221,8 @@ def test_presence_tells_those_of_a_tenant_about_each_other_only() -> None:
             self.name, self.tenant = name, tenant
 
     presence, ann, bob, eve = Presence(), Person("ann", "acme"), Person("bob", "acme"), Person("eve", "other")
-    assert (
-        presence.say(ann, "s", "reading") and presence.say(eve, "s", "typing") and not presence.say(ann, "s", "typing")
-    )
+    for who, state in ((ann, "reading"), (eve, "typing"), (ann, "typing")):
+        presence.say(who, "s", state)
     seen = {key[1]: [one["name"] for one in here] for key, _, here in presence.changed()}
     assert seen == {"acme": ["ann"], "other": ["eve"], None: ["ann", "eve"]}
     presence.say(bob, "s", "reading")
@@ -236,6 +232,21 @@ def test_presence_tells_those_of_a_tenant_about_each_other_only() -> None:
     presence.leave(bob)
     presence.leave(eve)
     assert presence._here == {} and presence._of == {}
+
+
+def test_who_comes_or_comes_back_is_told_who_is_there() -> None:
+    line, viewer = Asked(), Viewer()
+    line.here["s"] = [{"name": "ann", "state": "typing"}]
+    line.hub.subscribe(viewer, (SESSION, FLEET), None)
+    first, fleet = (message["data"] for message in viewer.heard)
+    assert first["here"] == line.here["s"] and "here" not in fleet
+    token = viewer.heard[-1]["token"]
+    line.hub.forget(viewer)
+    line.here.clear()
+    line.tell("t", first=1)
+    line.hub.subscribe(viewer, (SESSION,), token)
+    assert viewer.events()[-2:] == ["presence", "resumed"]
+    assert viewer.heard[-2]["data"] == {"here": []} and viewer.heard[-2]["session_id"] == "s"
 
 
 def test_everybody_is_told_of_alerts_with_their_own_tasks_only() -> None:

@@ -98,6 +98,28 @@ async def test_a_gateway_that_was_not_there_goes_on_with_another_ones_token(brok
         assert about(await socket.hear_until("resumed"), task.task_id) == LIFE[3:]
 
 
+async def test_more_than_anybody_reads_at_once_is_told_all_the_same(broker: Settings, teller: Teller) -> None:
+    """Only what Kafka no longer has is a gap, not what is much."""
+    task, count = teller.begin(), 25_000
+    async with serving(broker) as first, connected(first) as socket:
+        await socket.say(action="subscribe", task_id=task.task_id)
+        await socket.hear("snapshot")
+        task.on(4)
+        token = (await socket.hear("task_started"))["token"]
+    (topic, name, event), *_ = task.left
+    producer = kafka.producer(broker)
+    for sequence in range(10, 10 + count):
+        told = event | {"sequence": sequence, "event_id": f"{task.task_id}/{sequence}"}
+        producer.produce(topic, encode(name, told), event["session_id"])
+        producer.poll(0)
+    await asyncio.to_thread(producer.flush, 30)
+    async with serving(broker, gateway_ring_mb=0) as second, connected(second) as socket:
+        await socket.say(action="subscribe", task_id=task.task_id, token=token)
+        heard = await socket.hear_until("resumed")
+    told = [message["data"].get("sequence") for message in heard if message["event"] == "progress_update"]
+    assert told == list(range(10, 10 + count)) and not [m for m in heard if m["event"] == "gap"]
+
+
 async def test_a_token_that_cannot_be_used_is_a_gap_and_then_a_snapshot(door: Door, teller: Teller) -> None:
     async with connected(door) as socket:
         await socket.say(action="subscribe", session_id=teller.session, token="nonsense")
@@ -171,7 +193,13 @@ async def test_a_stream_of_server_sent_events_says_the_same(door: Door, teller: 
 
 async def test_a_stream_of_nothing_is_refused_in_words(door: Door) -> None:
     async with aiohttp.ClientSession() as http, http.get(f"{door.url}/events") as answer:
-        assert answer.status == 400 and "session_id" in await answer.text()
+        said = await answer.text()
+        assert answer.status == 400 and "in the query" in said and "session_id" in said and "fleet=true" in said
+
+
+async def test_who_comes_to_a_socket_without_one_is_told_what_is_there(door: Door) -> None:
+    async with aiohttp.ClientSession() as http, http.get(f"{door.url}/ws") as answer:
+        assert answer.status == 400 and (await answer.text()).startswith("A WebSocket is here")
 
 
 async def _event(answer: aiohttp.ClientResponse, name: str | None = None) -> dict[str, Any]:
@@ -240,7 +268,11 @@ async def test_people_of_a_session_see_who_is_there(door: Door, teller: Teller) 
 
 async def test_a_message_that_is_too_big_ends_the_connection(door: Door) -> None:
     async with connected(door) as socket:
+        await socket.say(action="subscribe", session_id="s")
+        token = (await socket.hear("snapshot"))["token"]
         await socket.raw("x" * 70_000)
+        closing = await socket.hear("closing")
+        assert (closing["data"]["code"], closing["token"]) == (limits.TOO_BIG.code, token)
         assert await socket.end() == tuple(limits.TOO_BIG)
 
 

@@ -9,6 +9,7 @@ from gateway.live import limits
 from gateway.live.limits import Close, Limits
 from gateway.live.messages import ALL_TENANTS
 from gateway.live.protocol import (
+    PRESENT_MAX,
     Conversation,
     Ping,
     Present,
@@ -137,6 +138,17 @@ def test_what_is_unsubscribed_from_at_once_is_bounded_as_subscriptions_are() -> 
     (told,) = said(talk, action="unsubscribe", to=[{"session_id": f"{n}"} for n in range(4)])
     assert told.event == "error" and "name fewer" in told.data["reason"]
     assert len(said(talk, action="unsubscribe", to=[{"session_id": f"{n}"} for n in range(3)])) == 2
+
+
+def test_who_is_present_in_as_many_sessions_as_may_be_says_what_it_does_there() -> None:
+    talk = conversation(messages_per_s=1_000)
+    for n in range(PRESENT_MAX):
+        assert said(talk, action="presence", session_id=f"{n}", state="reading") == [Present(f"{n}", "reading")]
+    assert said(talk, action="presence", session_id="0", state="typing") == [Present("0", "typing")]
+    (told,) = said(talk, action="presence", session_id="one more", state="reading")
+    assert told.event == "error" and "leave one" in told.data["reason"]
+    for session, state in (("0", None), ("one more", "reading")):
+        assert said(talk, action="presence", session_id=session, state=state) == [Present(session, state)]
 
 
 def test_a_token_comes_first_or_not_at_all() -> None:

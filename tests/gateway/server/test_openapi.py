@@ -4,15 +4,18 @@ from typing import Any
 
 import pytest
 
+from gateway.live import Live
 from gateway.server import openapi
 from gateway.server.app import EVERYTHING, create_app
 from gateway.server.declare import Route
 from gateway.server.problems import TITLES
 from gateway.server.routes import PARTS
 from gateway.server.shapes import problems
+from gateway.server.streams import STREAMS
 from infra.settings import Settings
 
-DOCUMENT = openapi.document(EVERYTHING, PARTS)
+ROUTES = [*EVERYTHING, *(stream.route for stream in STREAMS)]
+DOCUMENT = openapi.document(ROUTES, PARTS)
 PAGES = {"/{name}"}
 """Addresses of the page, which are no part of the API."""
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -25,14 +28,14 @@ def ids(route: Route) -> str:
 def test_every_route_of_the_application_is_in_the_document() -> None:
     served = {
         (route.method, route.resource.canonical)
-        for route in create_app(Settings()).router.routes()
+        for route in create_app(Settings(), lambda settings, *_: Live(settings)).router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
     described = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
     assert {(method, path) for method, path in served if path not in PAGES} == described
 
 
-@pytest.mark.parametrize("route", EVERYTHING, ids=ids)
+@pytest.mark.parametrize("route", ROUTES, ids=ids)
 def test_the_example_of_an_answer_passes_its_own_schema(route: Route) -> None:
     assert list(problems(route.answer, route.example(), SCHEMAS)) == []
 
@@ -45,7 +48,7 @@ def test_the_examples_of_a_body_pass_its_own_schema(route: Route) -> None:
         assert list(problems(route.body, value, SCHEMAS)) == []
 
 
-@pytest.mark.parametrize("route", EVERYTHING, ids=ids)
+@pytest.mark.parametrize("route", ROUTES, ids=ids)
 def test_the_examples_of_parameters_pass_their_own_schemas(route: Route) -> None:
     for parameter in route.parameters:
         if parameter.example is not None:
@@ -66,7 +69,7 @@ def test_every_operation_has_a_name_of_its_own_and_says_who_may_call_it() -> Non
 
 
 def test_every_problem_that_a_route_may_answer_with_has_a_meaning() -> None:
-    for route in EVERYTHING:
+    for route in ROUTES:
         assert set(openapi.problem_statuses(route)) <= set(TITLES)
         declared = {parameter.name for parameter in route.parameters if parameter.where == "path"}
         assert declared == {part[1:-1] for part in route.path.split("/") if part.startswith("{")}

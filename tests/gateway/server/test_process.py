@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.live.live import SUBPROTOCOL
 from gateway.server.tokens import Tokens
 from infra.settings import Settings, as_env
 from lab.ports import free_ports
@@ -68,7 +69,7 @@ def _upgraded(port: int, *offered: str) -> int:
     headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
     try:
-        protocols = {"Sec-WebSocket-Protocol": ", ".join(("headway.v1", *offered))}
+        protocols = {"Sec-WebSocket-Protocol": ", ".join((SUBPROTOCOL, *offered))}
         connection.request("GET", "/ws", headers=headers | protocols)
         answer = connection.getresponse()
         if answer.status == 101:
