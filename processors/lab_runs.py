@@ -56,6 +56,11 @@ class Runs:
                 changed.append(self._over(run, "failed", now, DIED))
         return changed
 
+    def give_back(self) -> list[LabRun]:
+        """The process ends as it was told to, and nothing is wrong with the run: it waits, as if never started."""
+        run = self.running
+        return [] if run is None else [self._set(run, state="waiting", starts=run["starts"] - 1, **_NOTHING_YET)]
+
     def start(self, command: LabCommand, plan: LabPlan | None, problem: str, now: int) -> list[LabRun]:
         """`plan`: what the scenario comes to; null: it cannot be run, `problem` says why. A repeat changes nothing."""
         asked = command["asked"]

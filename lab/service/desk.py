@@ -49,6 +49,11 @@ class Desk:
             self._execution.stop()
         self._execution = None
 
+    def give_back(self) -> None:
+        """The process ends as it was told to: the run that goes on waits for the next one."""
+        self.close()
+        self._write(self._runs.give_back())
+
     def obey(self, command: LabCommand) -> None:
         now, running = _now_us(), self._runs.running
         if command["kind"] == "start" and command["asked"] is not None:

@@ -32,13 +32,15 @@ class Service:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. A run that goes on meanwhile is started anew by the next process."""
+        """Until SIGTERM or SIGINT. A run that goes on meanwhile waits for the next process."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self._consumer.subscribe([COMMANDS], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
         try:
             while not self._stopping.is_set():
                 self._step()
+            if self._mine and self._desk is not None:
+                self._desk.give_back()
         finally:
             self._leave()
             self._consumer.close()

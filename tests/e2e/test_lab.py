@@ -110,6 +110,19 @@ def test_a_run_whose_process_dies_is_started_anew_by_another_and_its_child_is_go
     until(lambda: kafka.members(broker, kafka.LAB_GROUP) == 0, 30, "nobody is there")
 
 
+def test_a_lab_that_is_told_to_end_gives_its_run_back(broker: Settings, known: Registry) -> None:
+    run_id = new_id()
+    with lab_process(own(broker)):
+        send(broker, start(run_id, **LONG))
+        seen(known, run_id, lambda run: run["simulated_minutes"] > 0, "it gets on")
+    given_back = seen(known, run_id, lambda run: run["state"] == "waiting", "it waits")
+    assert (given_back["starts"], given_back["simulated_minutes"]) == (0, 0.0)
+    with lab_process(own(broker)):
+        assert seen(known, run_id, lambda run: run["state"] == "running", "it runs")["starts"] == 1
+        send(broker, stop(run_id))
+        seen(known, run_id, lambda run: run["state"] == "stopped", "it is stopped")
+
+
 def test_what_cannot_be_run_says_why(broker: Settings, known: Registry) -> None:
     asked = {
         new_id(): ({"scenario": "mine", "text": YAML + "speed: 2\n"}, "mine:6: unknown key `speed`"),

@@ -53,6 +53,15 @@ def test_one_whose_process_died_starts_anew_once_and_before_the_others() -> None
     assert (failed["state"], failed["reason"], failed["over_at"]) == ("failed", DIED, 7)
 
 
+def test_a_process_that_is_told_to_end_costs_a_run_nothing_but_time() -> None:
+    runs = started()
+    for _ in range(5):
+        (given_back,) = runs.give_back()
+        assert (given_back["state"], given_back["starts"], given_back["started_at"]) == ("waiting", 0, None)
+        again = runs.next(9)
+        assert again is not None and again["starts"] == 1
+
+
 def test_a_full_queue_refuses_and_says_what_to_do() -> None:
     runs = started(1 + WAITING_MAX)
     (refused,) = runs.start(command("more", at=99), PLAN, "", 99)
@@ -140,6 +149,13 @@ class Machine(RuleBasedStateMachine):
     @rule(well=st.booleans())
     def comes_to_its_end(self, well: bool) -> None:
         self.wrote(self.runs.ended(REPORT, self.now) if well else self.runs.failed("it broke", self.now))
+
+    @rule()
+    def leaves(self) -> None:
+        """It ends as it was told to, and another takes over."""
+        self.wrote(self.runs.give_back())
+        self.runs = Runs(self.topic.values())
+        self.wrote(self.runs.take_over(self.now))
 
     @rule()
     def dies(self) -> None:
