@@ -93,11 +93,16 @@ ERRORS = """async (later) => {
 }"""
 
 
-def play(page: Page) -> None:
+def stage_on(page: Page) -> None:
+    """An address without a view: none comes to stand in the place of what a test shows."""
     page.goto("/")
     expect(page.locator(".live")).to_be_visible()
     page.evaluate("history.pushState(null, '', '/nowhere'); dispatchEvent(new PopStateEvent('popstate'))")
     expect(page.locator("main .empty")).to_be_visible()
+
+
+def play(page: Page) -> None:
+    stage_on(page)
     page.evaluate(f"async () => {{ {STAGED} }}")
 
 
@@ -205,6 +210,7 @@ def test_what_is_wrong_is_said_in_words_and_what_is_not_is_not(page: Page) -> No
 def test_a_share_of_few_tasks_does_not_flatten_that_of_many(
     page: Page, later: float, axis: str, beyond: list[str]
 ) -> None:
+    stage_on(page)
     page.evaluate(ERRORS, later)
     chart = page.locator("main [data-chart=errors]")
     expect(chart.locator(".grid .tick:not(.limit, .beyond)").last).to_have_text(axis)
