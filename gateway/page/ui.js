@@ -89,8 +89,11 @@ export function button(label, work, properties = {}) {
   return made;
 }
 
-/** A sentence of the gateway's, in which `what is to be typed` stands between backticks. */
-export const sentence = (text) => text.split("`").map((part, n) => (n % 2 ? h("code", {}, part) : part));
+/** A sentence of the gateway's, in which what is quoted or to be typed stands between pairs of backticks. */
+export function sentence(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, n) => (n % 2 ? h("code", {}, part) : part)) : text;
+}
 
 /** A button that takes something out, and why that cannot be done: said in words, for a title is seen by few. */
 export function removal(take, stays) {

@@ -12,6 +12,7 @@ import { addAccepted, addOlder, apply, complete, isOpen, storyOf } from "./chat-
 import { TurnView } from "./chat-turn.js";
 import { pendingView, updatePending } from "./chat-pending.js";
 
+const LOST = "The connection is lost; it goes on by itself, and nothing is missed.";
 const TYPING_MS = 4000;
 const ENDS = ["task_completed", "task_failed", "task_cancelled"];
 
@@ -44,6 +45,7 @@ export class Room {
     });
     this.chat.present("reading");
     this.chat.connect();
+    this.#state(this.chat.state); // a first connection that does not come is not told of as a change
     this.#unsent();
   }
 
@@ -219,7 +221,7 @@ export class Room {
   #state({ state, since, reason }) {
     clearTimeout(this.late);
     const says = {
-      connecting: reason ?? "The connection is lost; it goes on by itself, and nothing is missed.",
+      connecting: reason ?? (this.story ? LOST : "There is no connection yet; it is tried again by itself."),
       stale: `The gateway has no connection to Kafka since ${time(since * 1000)}; what you see is as it was then.`,
       closed: `${reason} Reload the page to try again.`,
     }[state];

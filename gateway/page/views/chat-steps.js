@@ -2,6 +2,7 @@
 
 import { fill, h, say } from "../dom.js";
 import { duration, percent, words } from "../format.js";
+import { sentence } from "../ui.js";
 import { icon } from "./chat-icons.js";
 import { isOpen } from "./chat-story.js";
 
@@ -39,7 +40,7 @@ const stepOf = (state, name, what, why) =>
     { data: { state } },
     h("span", { class: "sign", aria: { hidden: true } }, state === "done" ? "✓" : state === "now" ? "●" : "○"),
     h("span", { class: "name" }, name),
-    h("span", { class: "what" }, what, why && h("span", { class: "why" }, why)),
+    h("span", { class: "what" }, what, why && h("span", { class: "why" }, sentence(why))),
   );
 
 /** What happens now, or what happened, in a few words. */

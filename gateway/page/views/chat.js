@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { newKey } from "../chat-client.js";
 import { fill, h, say } from "../dom.js";
 import { short } from "../format.js";
-import { sheet } from "../ui.js";
+import { missing, sheet } from "../ui.js";
 import { Composer, modelsOf } from "./chat-composer.js";
 import { exportMenu } from "./chat-export.js";
 import { iconButton } from "./chat-icons.js";
@@ -14,6 +14,7 @@ import { Room } from "./chat-room.js";
 import { isOpen, plain } from "./chat-story.js";
 
 const TITLE_CHARS = 80; // as the server has it
+const NAME = /^(?!@)[^\s\x00-\x1f\x7f]{1,200}$/; // so has it that
 const IDEAS = ["Review this function for mistakes: …", "Write a test for …", "Explain to a new colleague how … works"];
 
 export default async function view(context) {
@@ -65,9 +66,10 @@ class ChatPage {
     this.composer.prefer();
     this.export.hidden = true;
     say(this.here, "");
-    this.dock.hidden = false;
     this.#name("");
-    if (id) this.#open(id);
+    this.dock.hidden = Boolean(id) && !NAME.test(id);
+    if (this.dock.hidden) fill(this.talk, missing("conversation", id, "/chat"));
+    else if (id) this.#open(id);
     else fill(this.talk, this.#welcome());
     this.composer.update({ open: 0 });
     this.composer.focus();

@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { h } from "../dom.js";
 import { cost, count, duration, fullTime, number, time, words } from "../format.js";
-import { badge, button, toast } from "../ui.js";
+import { badge, button, sentence, toast } from "../ui.js";
 import { output } from "./task-output.js";
 import { byModel, figureOf, figuresOf, madeOf, score } from "./task-said.js";
 
@@ -38,7 +38,7 @@ function wayOf({ steps = [] }) {
   const told = steps.filter((one) => WAY[one.step]);
   const row = (one) => [
     h("dt", {}, WAY[one.step]),
-    h("dd", {}, one.step === "skill" ? words(one.result) : one.result, h("span", { class: "quiet" }, one.reason)),
+    h("dd", {}, one.step === "skill" ? words(one.result) : one.result, h("span", { class: "quiet" }, sentence(one.reason))),
   ];
   return told.length > 0 && h("dl", { class: "way" }, told.map(row));
 }
