@@ -156,7 +156,7 @@ class Hub:
             lasting = tuple(key for key in keys if key[0] not in FLAGS)
             joining.ask(tuple(key for key in keys if key[0] in FLAGS))
             try:
-                joining.resume = Resume(lasting, self.layout.places(token), Wanted(lasting))
+                joining.resume = Resume(lasting, self.layout.places(token, self.places), Wanted(lasting))
             except BadToken as error:
                 self._gap(client, lasting, f"The token cannot be used: {error}.")
         self.go_on(client)
@@ -186,7 +186,7 @@ class Hub:
         self.unsubscribe(client, keys)
         lasting = () if token is None else tuple(key for key in keys if key[0] not in FLAGS)
         if token is not None and lasting:
-            joining.resume = Resume(lasting, self.layout.places(token), Wanted(lasting), is_slow=True)
+            joining.resume = Resume(lasting, self.layout.places(token, self.places), Wanted(lasting), is_slow=True)
         if rest := tuple(key for key in keys if key not in lasting):
             joining.fresh.insert(0, rest)
         self._catching_up[client] = None

@@ -48,7 +48,7 @@ class Told:
     @property
     def is_progress(self) -> bool:
         """Whether it is of no use any more once its task has ended."""
-        return self.event in ("progress_update", "task_started")
+        return self.event in ("progress_update", "task_started", "task_moved")
 
     @property
     def conflates(self) -> bool:
@@ -136,6 +136,10 @@ def _decided(e: dict[str, Any]) -> _Telling:
     return "task_queued", _picked(e, *names) | {"steps": way_of(e)}, None
 
 
+def _moved(e: dict[str, Any]) -> _Telling:
+    return "task_moved", _picked(e, "agent_id", "pool", "from_agent_id", "from_pool", "reason"), None
+
+
 def _assigned(e: dict[str, Any]) -> _Telling:
     if e["kind"] == "cancel":
         return "task_cancelling", _picked(e, "attempt", "instance_id", "agent_id", "reason"), None
@@ -178,6 +182,7 @@ def _feedback(e: dict[str, Any]) -> _Telling:
 _TELL = {
     "TaskSubmitted": _submitted,
     "RoutingDecision": _decided,
+    "TaskMoved": _moved,
     "TaskAssigned": _assigned,
     "TaskProgress": _progress,
     "TaskResult": _result,
@@ -185,6 +190,8 @@ _TELL = {
     "TaskOutcome": _ended,
     "FeedbackGiven": _feedback,
 }
+TOLD = frozenset(_TELL)
+"""Events that are told one by one; others that stand in the same topics are passed over."""
 
 
 def cut(text: str, bytes_max: int) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Topics read side by side, put into one order in which a task's events follow each other as they happened. Pure.
 
-A task's events lie on seven topics and on different partitions of each, and a reader may get a later one first. Each
+A task's events lie on eight topics and on different partitions of each, and a reader may get a later one first. Each
 partition is a queue here that is only ever taken from at its head, so one offset a partition says what was taken. A
 head waits while an event that must have been written before it has not been taken: nobody runs what was not assigned.
 Among heads that do not wait the oldest by Kafka's time goes first.
@@ -29,8 +29,8 @@ Where = tuple[int, int]
 """Place and offset of a record."""
 
 _ATTEMPTS = 1_000_000
-SUBMITTED, DECIDED, ASSIGNED, TAKEN_BACK, RESULTED, EVALUATED, ENDED, PROGRESSED = (
-    kind * _ATTEMPTS for kind in range(1, 9)
+SUBMITTED, DECIDED, ASSIGNED, TAKEN_BACK, RESULTED, EVALUATED, ENDED, PROGRESSED, MOVED = (
+    kind * _ATTEMPTS for kind in range(1, 10)
 )
 
 
@@ -190,6 +190,8 @@ class Order:
             if self._last_progress.get(task) == (read.place, read.offset):
                 self._note_fact(task, PROGRESSED, (read.place, read.offset))
             return ENDED not in facts
+        if fact == MOVED and ENDED in facts:
+            return False
         return self._note_fact(task, fact, (read.place, read.offset))
 
     def _note_fact(self, task: Task, fact: Fact, where: Where) -> bool:
@@ -211,6 +213,8 @@ def fact_of(read: Read) -> Fact | None:
             return SUBMITTED
         case "RoutingDecision":
             return DECIDED
+        case "TaskMoved":
+            return MOVED
         case "TaskAssigned":
             return (ASSIGNED if event["kind"] == "run" else TAKEN_BACK) + int(event["attempt"])
         case "TaskResult" if event["kind"] != "step":
@@ -228,6 +232,8 @@ def needed(read: Read) -> list[Fact]:
     match read.name:
         case "RoutingDecision":
             return [SUBMITTED]
+        case "TaskMoved":
+            return [DECIDED]
         case "TaskAssigned" if event["kind"] == "run":
             attempt = int(event["attempt"])
             # One whose host fell silent has no result: Kafka is asked then, which takes a moment (`free`).

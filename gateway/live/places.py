@@ -19,11 +19,15 @@ TOPICS = (
     "evaluations",
     "tasks.outcomes",
     "feedback.given",
+    "task.commands",
 )
 """Topics whose records are told one by one. A token has them in this order: new ones go to the end."""
 
+AT_FIRST = 8
+"""As many topics, at least, does a token know."""
+
 TOKEN_CHARS_MAX = 8_192
-"""A hostile client may send anything; a token of 7 topics with 100 partitions each has 5,000 characters."""
+"""A hostile client may send anything; a token of 9 topics with 100 partitions each has 6,500 characters."""
 
 _VERSION = 1
 _CLUSTER_BYTES = 4
@@ -71,8 +75,10 @@ class Layout:
             place += count
         return base64.urlsafe_b64encode(out).rstrip(b"=").decode()
 
-    def places(self, token: str) -> Places:
-        """Partitions that a topic has gained since the token was made are at their start."""
+    def places(self, token: str, now: Places | None = None) -> Places:
+        """Partitions that a topic has gained since the token was made are at their start; topics that were not told of
+        then, where we are `now`, else at their start.
+        """
         data = _bytes(token)
         if data[:1] != bytes((_VERSION,)):
             raise BadToken("it was made by another version")
@@ -80,8 +86,14 @@ class Layout:
             raise BadToken("it is of another Kafka cluster")
         numbers = _numbers(data[1 + _CLUSTER_BYTES :])
         places: Places = []
-        for topic, count in self.partitions.items():
-            offsets = [next(numbers) for _ in range(next(numbers))]
+        for known, (topic, count) in enumerate(self.partitions.items()):
+            try:
+                size = next(numbers)
+            except BadToken:
+                if known < AT_FIRST:
+                    raise
+                return [*places, *(now or [0] * len(self))[len(places) :]]
+            offsets = [next(numbers) for _ in range(size)]
             if len(offsets) > count:
                 raise BadToken(f"{topic} had more partitions than it has")
             places += offsets + [0] * (count - len(offsets))

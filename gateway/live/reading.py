@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from gateway.live.messages import TOLD
 from gateway.live.order import Read
 from gateway.live.places import TOPICS, Layout, Places
 from infra import kafka, metrics
@@ -54,7 +55,8 @@ def read_of(place: int, message: Message) -> Read:
         metrics.BAD_MESSAGES.labels(message.topic()).inc()
         return Read(place, offset, at_ms, "", {})
     # An attempt may be taken back from a task that nobody remembers: it is nobody's any more.
-    return Read(place, offset, at_ms, name if event.get("tenant_id") else "", event)
+    is_told = name in TOLD and event.get("tenant_id")
+    return Read(place, offset, at_ms, name, event) if is_told else Read(place, offset, at_ms, "", {})
 
 
 def read_between(

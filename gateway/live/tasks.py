@@ -204,6 +204,11 @@ class Tasks:
     def _decided(self, known: Known, e: dict[str, Any]) -> None:
         known.state, known.agent_id, known.skill = "queued", e["agent_id"], e["skill"]
 
+    def _moved(self, known: Known, e: dict[str, Any]) -> None:
+        """Only what waits is moved; that an instance has it may be read first."""
+        if known.state in ("submitted", "queued", "waiting to retry"):
+            known.state, known.agent_id, known.instance_id = "queued", e["agent_id"], None
+
     def _assigned(self, known: Known, e: dict[str, Any]) -> None:
         if e["kind"] == "cancel":
             known.state = "cancelling"
@@ -248,6 +253,7 @@ class Tasks:
 _CHANGE = {
     "TaskSubmitted": Tasks._submitted,
     "RoutingDecision": Tasks._decided,
+    "TaskMoved": Tasks._moved,
     "TaskAssigned": Tasks._assigned,
     "TaskProgress": Tasks._progress,
     "TaskResult": Tasks._result,

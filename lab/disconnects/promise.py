@@ -16,6 +16,7 @@ TOPICS = (
     "tasks.results",
     "evaluations",
     "tasks.outcomes",
+    "task.commands",
 )
 ENDS = ("task_completed", "task_failed", "task_cancelled")
 PROGRESS = ("task_started", "progress_update")
@@ -88,6 +89,8 @@ def _what_of_record(name: str, event: Mapping[str, Any]) -> What | None:
             return What("task_submitted", task_id)
         case "RoutingDecision" if not event["refusal"]:
             return What("task_queued", task_id)
+        case "TaskMoved":
+            return What("task_moved", task_id)
         case "TaskAssigned":
             return What("task_cancelling" if kind == "cancel" else "agent_assigned", task_id, attempt)
         case "TaskProgress":
@@ -115,7 +118,7 @@ def judge(heard: Iterable[What], facts: Iterable[Fact], to: Mapping[str, str]) -
     ended = {what.task_id for what in counts if what.event in ENDS}
     for what in held:
         if what not in counts:
-            if what.event in PROGRESS and what.task_id in ended:
+            if what.event in (*PROGRESS, "task_moved") and what.task_id in ended:
                 verdict.late += 1
             else:
                 verdict.missing.append(what)

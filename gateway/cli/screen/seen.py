@@ -202,6 +202,11 @@ def _queued(task: Task, message: Message) -> None:
     task.state, task.agent_id = "queued", message.data["agent_id"]
 
 
+def _moved(task: Task, message: Message) -> None:
+    if task.state in ("submitted", "queued", "waiting to retry"):
+        task.state, task.agent_id, task.instance_id = "queued", message.data["agent_id"], None
+
+
 def _assigned(task: Task, message: Message) -> None:
     task.state, task.progress, task.message = "assigned", None, None
     task.agent_id, task.instance_id = message.data["agent_id"], message.data["instance_id"]
@@ -245,6 +250,7 @@ def _ended(task: Task, message: Message) -> None:
 _APPLY = {
     "task_submitted": _submitted,
     "task_queued": _queued,
+    "task_moved": _moved,
     "agent_assigned": _assigned,
     "task_started": _started,
     "progress_update": _at_work,

@@ -56,6 +56,10 @@ def _queued(m: Message) -> str:
     return f"queued for {m.data['agent_id']}, chosen{skill} with confidence {m.data['confidence']:.2f}"
 
 
+def _moved(m: Message) -> str:
+    return f"moved from {m.data['from_agent_id']} to {m.data['agent_id']}: {short(m.data['reason'], TEXT_CHARS)}"
+
+
 def _assigned(m: Message) -> str:
     feedback = f", told: {short(m.data['feedback'], TEXT_CHARS)}" if m.data["feedback"] else ""
     return f"attempt {m.data['attempt']} goes to {m.data['instance_id']}{feedback}"
@@ -98,6 +102,7 @@ def _presence(m: Message) -> str:
 _SAY: dict[str, Callable[[Message], str]] = {
     "task_submitted": _submitted,
     "task_queued": _queued,
+    "task_moved": _moved,
     "agent_assigned": _assigned,
     "task_started": lambda m: f"started on {m.data['instance_id']}",
     "progress_update": _progress,

@@ -122,6 +122,11 @@ const TAKE = {
     Object.assign(turn, { agent_id, skill, confidence, reason, router, steps, model: data.model ?? turn.model });
     move(turn, "queued");
   },
+  task_moved(turn, { data }) {
+    if (["assigned", "running", "judged"].includes(turn.state)) return; // an instance has it by now
+    Object.assign(turn, { agent_id: data.agent_id, instance_id: null, reason: data.reason });
+    move(turn, "queued");
+  },
   agent_assigned(turn, { data }) {
     Object.assign(turn, { agent_id: data.agent_id, instance_id: data.instance_id });
     attempt(turn, data.attempt);

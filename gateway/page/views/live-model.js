@@ -138,6 +138,9 @@ const CHANGE = {
   task_queued(task, { agent_id, skill }) {
     Object.assign(task, { agent_id, skill, state: "queued" });
   },
+  task_moved(task, { agent_id }) {
+    if (["submitted", "queued", "waiting to retry"].includes(task.state)) Object.assign(task, { agent_id, state: "queued" });
+  },
   agent_assigned(task, { agent_id, instance_id, attempt, skill }) {
     Object.assign(task, { agent_id, instance_id, attempt, skill: skill ?? task.skill, state: "assigned" });
   },

@@ -112,6 +112,7 @@ const CHANGES = {
     submitted_at: at,
   }),
   task_queued: (data) => ({ state: data.agent_id ? "queued" : "joining", agent_id: data.agent_id, skill: data.skill }),
+  task_moved: (data, at, row) => (row.state === "running" ? {} : { state: "queued", agent_id: data.agent_id }),
   agent_assigned: (data) => ({ state: "running", agent_id: data.agent_id, attempts: data.attempt, progress: null }),
   task_started: (data, at, row) => ({ state: "running", started_at: row.started_at ?? at, progress: null }),
   progress_update: (data, at, row, progress) => ({ progress: progress ?? undefined }),

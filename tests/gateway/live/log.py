@@ -36,6 +36,13 @@ def story(
     return events
 
 
+def moved(task: dict[str, Any], agent: str) -> dict[str, Any]:
+    """A waiting task goes to another agent."""
+    named = {name: task[name] for name in ("task_id", "session_id", "tenant_id")}
+    pools = {"pool": agent, "agent_id": agent, "from_pool": "gone", "from_agent_id": "gone"}
+    return named | pools | {"event_id": f"{task['task_id']}/moved", "at": 3, "reason": "silent", "record": b""}
+
+
 def assigned(run: dict[str, Any]) -> dict[str, Any]:
     return run | {
         "event_id": f"{run['task_id']}/{run['attempt']}/run",

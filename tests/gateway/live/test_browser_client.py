@@ -261,3 +261,23 @@ def test_where_nothing_is_due_a_silence_is_no_fault_until_it_is_asked_about() ->
     const said = [...before, live.state.state];
     """)
     assert said == ["live", "ping", "silent"]
+
+
+def test_a_task_that_moves_is_seen_to_wait_for_the_other_agent() -> None:
+    said = play("""
+    const views = process.argv[1].replace("headway.js", "views/");
+    const { Tasks } = await import(`${views}live-model.js`);
+    const tasks = new Tasks();
+    const who = { task_id: "t", tenant_id: "acme" };
+    const hear = (event, data) =>
+      tasks.hear({ event, session_id: "s", data: { ...who, ...data }, timestamp: 1, progress: null });
+    const said = [];
+    const look = () => said.push([...tasks.open.values()].map((task) => [task.state, task.agent_id]).flat());
+    hear("task_queued", { agent_id: "writer", skill: null });
+    hear("task_moved", { agent_id: "second", from_agent_id: "writer" });
+    look();
+    hear("task_started", { agent_id: "second", instance_id: "second-0", attempt: 1 });
+    hear("task_moved", { agent_id: "third", from_agent_id: "second" });
+    look();
+    """)
+    assert said == [["queued", "second"], ["running", "second"]]

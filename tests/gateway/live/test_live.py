@@ -420,6 +420,7 @@ async def test_clients_that_ask_and_never_read_cost_a_bounded_memory_and_are_clo
     names = [{"session_id": f"{n}".ljust(240, "s")} for n in range(90)]
     asked = {"action": action, "ref": "r" * 60} | ({} if action == "ping" else {"to": names})
     async with serving(broker, gateway_outbox_kb=4, gateway_messages_per_s=100_000) as door:
+        await _until(lambda: door.live.is_ready)
         stuck = [await unread(door) for _ in range(4)]
         await _until(lambda: door.live.connections == len(stuck))
         clients = list(door.live._connections)

@@ -11,6 +11,7 @@ from tests.gateway.live.log import story
 EVENTS = {
     "task_submitted": "TaskSubmitted",
     "routing_decision": "RoutingDecision",
+    "task_moved": "TaskMoved",
     "task_assigned": "TaskAssigned",
     "task_progress": "TaskProgress",
     "task_result": "TaskResult",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.live.places import TOPICS, BadToken, Layout, behind
+from gateway.live.places import AT_FIRST, TOPICS, BadToken, Layout, behind
 
 OFFSETS = st.integers(0, 2**62)
 
@@ -51,6 +51,14 @@ def test_a_token_of_more_partitions_than_there_are_is_refused() -> None:
     token = Layout(dict.fromkeys(TOPICS, 2), "here").token([1] * 14)
     with pytest.raises(BadToken, match="more partitions"):
         Layout(dict.fromkeys(TOPICS, 1), "here").places(token)
+
+
+@given(st.lists(OFFSETS, min_size=2 * len(TOPICS), max_size=2 * len(TOPICS)))
+def test_a_token_from_before_a_topic_was_told_of_goes_on_where_we_are_in_that_one(offsets: list[int]) -> None:
+    layout = Layout(dict.fromkeys(TOPICS, 2), "here")
+    data = base64.urlsafe_b64decode((whole := layout.token([1] * len(layout))) + "=" * (-len(whole) % 4))
+    old = base64.urlsafe_b64encode(data[: 1 + 4 + 3 * AT_FIRST]).decode().rstrip("=")
+    assert layout.places(old, offsets) == [1] * (2 * AT_FIRST) + offsets[2 * AT_FIRST :]
 
 
 def test_a_token_stays_short() -> None:

@@ -6,7 +6,7 @@ from gateway.live import tasks as module
 from gateway.live.messages import ALL_TENANTS
 from gateway.live.order import Read
 from gateway.live.tasks import SHOWN_MAX, SHOWN_TOGETHER_MAX, Tasks
-from tests.gateway.live.log import progress, story
+from tests.gateway.live.log import moved, progress, story
 
 
 def seen(*stories: list[Any], tasks_max: int = 1000, first: int | None = None) -> Tasks:
@@ -29,6 +29,17 @@ def one(tasks: Tasks, kind: str, tenant: str | None, name: str) -> dict[str, Any
 def test_a_snapshot_says_how_far_a_task_is(events: int, state: str) -> None:
     (row,) = one(seen(story("t", "s", "acme", 1), first=events), "task", "acme", "t")["tasks"]
     assert row["state"] == state
+
+
+@pytest.mark.parametrize(("before", "state", "agent"), [(2, "queued", "second"), (4, "running", "writer")])
+def test_a_task_that_moves_waits_for_the_other_agent_unless_an_instance_has_it(
+    before: int, state: str, agent: str
+) -> None:
+    events = story("t", "s", "acme", 1)
+    tasks = seen(events, first=before)
+    tasks.see(Read(0, 20, 0, "TaskMoved", moved(events[0][2], "second")))
+    (row,) = one(tasks, "task", "acme", "t")["tasks"]
+    assert (row["state"], row["agent_id"]) == (state, agent)
 
 
 def test_the_text_that_streams_is_in_the_snapshot_of_its_task_until_it_ends() -> None:
