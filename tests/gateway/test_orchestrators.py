@@ -86,7 +86,8 @@ def test_without_redis_the_command_says_that_the_line_works_on() -> None:
 
 
 def test_the_route_answers_as_declared_and_names_no_session(server: Settings) -> None:
-    call = cast(Call, SimpleNamespace(services=SimpleNamespace(settings=server, slow=Slow())))
+    given = {"cursor": None, "limit": 10}
+    call = cast(Call, SimpleNamespace(services=SimpleNamespace(settings=server, slow=Slow()), given=given))
     told: Any = asyncio.run(list_orchestrators(call)).body
     assert list(problems(ROUTES[0].answer, told, PARTS)) == []
     assert [row["orchestrator_id"] for row in told["orchestrators"]] == ["dispatcher-0", "router-0", "router-1"]
