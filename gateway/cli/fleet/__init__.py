@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gateway.alive import lease_us
+from gateway.cli.fleet.events import events
 from gateway.cli.fleet.forecast import forecast
 from gateway.cli.fleet.predict import predict
 from gateway.cli.output import json_option, print_json, remark, say, table
@@ -238,4 +239,5 @@ def _tell_hosts(rows: list[HostRow], with_zones: bool) -> None:
 
 fleet.add_command(forecast)
 fleet.add_command(decisions)
+fleet.add_command(events)
 fleet.add_command(predict)
