@@ -2,7 +2,6 @@
 
 import getpass
 import uuid
-from typing import Any
 
 import click
 
@@ -16,7 +15,7 @@ from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
 from gateway.units import duration, many, moment
 from infra import weights
-from infra.definitions import AGENT, SKILL
+from infra.definitions import AGENT
 from infra.fleet import desired
 from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
@@ -176,14 +175,7 @@ def find(words: str, as_json: bool) -> None:
 
     Example: headway agents find "somebody who knows contracts"
     """
-    from gateway.finding import Finder
-
-    settings = load_settings()
-    reach(settings)
-    pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
-    known: Any = defined.known(AGENT, settings)
-    skills: Any = defined.known(SKILL, settings)
-    choice, fits, _ = Finder(settings).find(words, known, pools, skills, newest(settings, WEIGHTS))
+    choice, fits, _ = defined.found(words)
     if as_json:
         for one in fits:
             print_json(one._asdict())

@@ -3,7 +3,7 @@ errors."""
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,11 @@ from gateway.nearest import did_you_mean
 from infra import definitions
 from infra.definitions import AGENT, NOTE, RULE, SCHEDULE, SKILL, Kind
 from infra.front_matter import BadFile
+from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gateway.finding import Found
 
 file_option = click.option(
     "--file", "file", metavar="FILE", help="Take this file, - for stdin, instead of opening an editor."
@@ -81,6 +85,17 @@ def known(kind: Kind[Any], settings: Settings) -> dict[str, Any]:
     """What is published and not taken out."""
     newest = newest_by_key(settings, kind.topic).values()
     return {one[kind.key]: one for one in newest if not one["removed"]}
+
+
+def found(words: str) -> "Found":
+    """What the line makes of some words: the agents and the skills that suit them."""
+    from gateway.finding import Finder  # only here: it brings the embedder
+
+    settings = load_settings()
+    reach(settings)
+    pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
+    agents, skills = known(AGENT, settings), known(SKILL, settings)
+    return Finder(settings).find(words, agents, pools, skills, newest(settings, WEIGHTS))
 
 
 def one_of(kind: Kind[Any], settings: Settings, name: str) -> dict[str, Any]:

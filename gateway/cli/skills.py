@@ -1,16 +1,13 @@
 """`headway skills`: which kinds of work there are, what points to them, and which models do them."""
 
-from typing import Any
-
 import click
 
 from gateway.cli import defined
 from gateway.cli.output import json_option, print_json, remark, table
-from gateway.history import newest_by_key, reach
+from gateway.history import reach
 from gateway.skills import SkillRow, skill_rows
 from gateway.units import moment
 from infra.definitions import AGENT, SKILL
-from infra.registry import WEIGHTS, newest
 from infra.settings import Settings, load_settings
 
 
@@ -100,14 +97,7 @@ def find(words: str, as_json: bool) -> None:
 
     Example: headway skills find "somebody must look over this agreement"
     """
-    from gateway.finding import Finder
-
-    settings = load_settings()
-    reach(settings)
-    pools: Any = {pool["pool"]: pool for pool in newest_by_key(settings, "pools.status").values()}
-    agents: Any = defined.known(AGENT, settings)
-    known: Any = defined.known(SKILL, settings)
-    choice, _, fits = Finder(settings).find(words, agents, pools, known, newest(settings, WEIGHTS))
+    choice, _, fits = defined.found(words)
     if as_json:
         for one in fits:
             print_json(one._asdict())
