@@ -1,14 +1,15 @@
 """A table made anew from its topics, and the rollup from its tables, while the sink goes on.
 
 The new table gets what the topics still hold and, from the old one, what they have forgotten. Then both change places
-in one step, and what the sink stored in the old one meanwhile is taken over.
+in one step, and what the sink stored in the old one meanwhile is taken over, once no insert of before is under way.
 """
 
+import time
 from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from infra import kafka, warehouse
 from infra.settings import Settings
 from infra.warehouse import rollups, rows
@@ -16,6 +17,8 @@ from infra.warehouse.rollups import ROLLUP
 from infra.warehouse.tables import create, tables
 
 _ROWS_MAX = 20_000
+_INSERT_S = 60.0
+_LOOK_S = 0.05
 
 
 def rebuild(settings: Settings, name: str, tell: Callable[[str], None]) -> int:
@@ -50,11 +53,22 @@ def _rebuild(settings: Settings, client: Client, name: str, tell: Callable[[str]
         forgotten = f"{here} AND _offset <= {end} AND _offset NOT IN (SELECT _offset FROM {draft} WHERE {here})"
         client.command(f"INSERT INTO {draft} ({columns}) SELECT {columns} FROM {name} WHERE {forgotten}")
     client.command(f"EXCHANGE TABLES {name} AND {draft}")
+    _wait_for_inserts(client, name)
     known = " OR ".join(f"(_topic = '{t}' AND _partition = {p} AND _offset <= {end})" for (t, p), end in ends.items())
     later = f"WHERE NOT ({known or 'false'})"
     client.command(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {draft} {later}")
     client.command(f"DROP TABLE {draft}")
     return int(client.query(f"SELECT count() FROM {name}").result_rows[0][0])
+
+
+def _wait_for_inserts(client: Client, name: str) -> None:
+    """One that began before the tables changed places stores into the old one, whenever it ends."""
+    running = "SELECT query_id FROM system.processes WHERE query_kind = 'Insert'"
+    until, begun = time.monotonic() + _INSERT_S, set(client.query(running).result_rows)
+    while begun.intersection(client.query(running).result_rows):
+        if time.monotonic() > until:
+            raise GatewayError(f"An insert has not ended for {_INSERT_S:.0f} s: rebuild {name} again when it has.")
+        time.sleep(_LOOK_S)
 
 
 def _fill(settings: Settings, client: Client, name: str, topic: str, ends: dict[tuple[str, int], int]) -> int:

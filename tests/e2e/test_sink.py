@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,3 +121,23 @@ def test_a_rollup_that_differs_from_its_tables_is_told_and_made_anew(stored_line
 def test_rebuilding_what_is_no_table_names_those_there_are(stored_line):
     answer = asked(stored_line, "rebuild", "outcomes")
     assert answer.exit_code == 2 and "task_outcome" in answer.output
+
+
+def test_an_insert_under_way_while_a_table_is_made_anew_is_not_lost(stored_line, tasks):
+    """It has the old table in its hands and ends when the new one is in its place."""
+    tasks.outcome(tasks.submit("before"))
+    account(stored_line)
+    with warehouse.client(stored_line) as client, warehouse.client(stored_line) as writer:
+        client.command("CREATE TABLE late AS task_outcome")
+        row = "* REPLACE ('late' AS task_id, arrayJoin(range(4)) + 1000000 AS _offset)"
+        client.command(f"INSERT INTO late SELECT {row} FROM (SELECT * FROM task_outcome LIMIT 1)")
+        slow = "INSERT INTO task_outcome SELECT * FROM late WHERE sleepEachRow(1.5) = 0"
+        slow += " SETTINGS function_sleep_max_microseconds_per_block = 10000000"
+        inserting = threading.Thread(target=writer.command, args=(slow,))
+        inserting.start()
+        under_way = "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%late%'"
+        until(lambda: client.query(under_way).first_row[0], 10, "the insert is under way")
+        answer = asked(stored_line, "rebuild", "task_outcome")
+        assert answer.exit_code == 0, answer.output
+        inserting.join()
+        assert client.query("SELECT count() FROM task_outcome WHERE task_id = 'late'").first_row == (4,)

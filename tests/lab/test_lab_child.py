@@ -29,7 +29,7 @@ def test_a_long_course_has_few_points_and_loses_no_task() -> None:
     tally = Tally(0)
     for minute in range(4320):
         tally.statuses["completed"] += minute % 7
-        tally.minute(200, minute, 5)
+        tally.minute(minute, 5, 0)
     series = series_of(tally)
     assert series["step_minutes"] == 15
     assert len(series["completed"]) == len(series["waiting"]) == 288 <= POINTS
