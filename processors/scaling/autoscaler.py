@@ -148,12 +148,11 @@ class Autoscaler:
 
     # --- what is decided
 
-    def look(self, now: int, cpu: float | None = None) -> list[ScalingDecision]:
-        """The changes of this period, and what was right but would make nothing better. `cpu`: use of the processors,
-        for who knows it better than the heartbeats."""
+    def look(self, now: int) -> list[ScalingDecision]:
+        """The changes of this period, and what was right but would make nothing better."""
         self._ground = self._hosts.look(now)
         self._steps.forget(now)
-        asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now, cpu))]
+        asked = [wish for name in sorted(self._agents) if (wish := self._wanted(name, now))]
         more = sorted((w for w in asked if w.after > w.before), key=lambda w: -w.score.value)
         fewer = sorted((w for w in asked if w.after < w.before), key=lambda w: w.score.value)
         held = [self._decision(w, 0, "", now) for w in asked if w.is_held]
@@ -174,13 +173,13 @@ class Autoscaler:
             self._steps.note(decision)
             agent.changed_at = max(agent.changed_at, decision["at"])
 
-    def _wanted(self, agent_id: str, now: int, cpu: float | None) -> _Wanted | None:
+    def _wanted(self, agent_id: str, now: int) -> _Wanted | None:
         """What the load asks for; null where nothing is to change, or nobody may change it."""
         agent, limits, before = self._agents[agent_id], self._limits, self.size(agent_id)
         if not before or not agent.statuses:  # somebody switched it off, or no task ever came
             agent.looks.clear()
             return None
-        found = self._seen(agent_id, now, cpu)
+        found = self._seen(agent_id, now)
         again = bool(agent.looks) and agent.looks[-1].score > 1
         agent.was_cut = agent.was_cut and found.load > RIGHT
         agent.remember(Look(now, found.pools.arrived, found.slots, found.score.value), limits.down_us)
@@ -196,7 +195,7 @@ class Autoscaler:
         expected = round(found.expected.soon / TARGET / limits.slots_each, 2) if found.expected else None
         return _Wanted(agent_id, before, after, found.score, why, expected, is_held)
 
-    def _seen(self, agent_id: str, now: int, cpu: float | None) -> _Seen:
+    def _seen(self, agent_id: str, now: int) -> _Seen:
         agent, of_zones, each = self._agents[agent_id], self._of_zones(agent_id), self._limits.slots_each
         gone = sum(of_zones[zone] for zone in self._ground.lost) if self._ground else 0
         pools = seen(agent.statuses.values(), now)
@@ -207,14 +206,14 @@ class Autoscaler:
         ahead = expected.soon / TARGET if expected else 0.0
         slots = max(comes, ahead)
         load = load_of(slots, placing.total(of_zones) - gone, each)
-        found = self._score(agent_id, pools, load, cpu)
+        found = self._score(agent_id, pools, load)
         by = expected.by if expected and ahead > comes else ""
         return _Seen(agent, agent_id, of_zones, gone, pools, slots, expected, by, load, found)
 
-    def _score(self, agent_id: str, pools: Pools, load: float, cpu: float | None) -> Score:
+    def _score(self, agent_id: str, pools: Pools, load: float) -> Score:
         ground = self._ground
-        if cpu is not None or ground is None:
-            return score(pools, load, cpu)
+        if ground is None:
+            return score(pools, load)
         return score(pools, load, ground.of_agents.get(agent_id), eases=ground.eases(self._of_zones(agent_id)))
 
     def _held(self, agent_id: str, why: str) -> str:
