@@ -39,6 +39,7 @@ export class Chat {
     this.anewAt = -Infinity;
     this.presence = null;
     this.reason = null;
+    this.resting = false; // nobody has seen the page for a while: it connects when somebody does
     this.state = { state: "connecting", since: Date.now(), reason: null };
     this.ended = new AbortController();
     const { signal } = this.ended;
@@ -50,7 +51,7 @@ export class Chat {
 
   /** Begins; also at once what would begin in a moment. */
   connect() {
-    if (this.ended.signal.aborted || this.socket) return;
+    if (this.ended.signal.aborted || this.resting || this.socket) return;
     clearTimeout(this.again);
     const access = typeof this.accessToken === "function" ? this.accessToken() : this.accessToken;
     // A browser sends no header with a WebSocket: the token is a subprotocol, beside one that the server can choose.
@@ -120,10 +121,13 @@ export class Chat {
   /** A hidden page rests; what is not accepted yet is not left lying. */
   #seen(visible) {
     clearTimeout(this.rest);
-    if (visible) this.connect();
-    else
+    if (visible) {
+      this.resting = false;
+      this.connect();
+    } else
       this.rest = setTimeout(() => {
         if (this.unsent.size) return this.#seen(false);
+        this.resting = true;
         clearTimeout(this.again);
         this.#drop();
       }, REST_MS);

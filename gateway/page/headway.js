@@ -36,12 +36,14 @@ export class Live {
     this.socket = null;
     this.state = { state: "connecting", since: Date.now(), lag_ms: null, reason: null };
     this.closed = false;
+    this.resting = false; // nobody has seen the page for a while: it connects when somebody does
     this.ended = new AbortController();
     const on = (event, does) => addEventListener(event, does, { signal: this.ended.signal });
     on("online", () => this.#wake());
     on("pageshow", () => this.#wake());
-    on("visibilitychange", () => this.#seen(globalThis.document?.visibilityState === "visible"));
+    on("visibilitychange", () => this.#seen(globalThis.document?.visibilityState !== "hidden"));
     on("pagehide", () => this.socket?.close());
+    this.#seen(globalThis.document?.visibilityState !== "hidden");
   }
 
   /** Calls `handler` with each message about what `to` names; the result ends that. */
@@ -83,9 +85,12 @@ export class Live {
 
   #seen(visible) {
     clearTimeout(this.rest);
-    if (visible) this.#wake();
-    else
+    if (visible) {
+      this.resting = false;
+      this.#wake();
+    } else
       this.rest = setTimeout(() => {
+        this.resting = true;
         clearTimeout(this.again);
         this.#drop();
       }, REST_MS);
@@ -101,7 +106,7 @@ export class Live {
   }
 
   #connect() {
-    if (this.closed) return;
+    if (this.closed || this.resting) return;
     clearTimeout(this.again);
     this.#drop();
     this.unsure = new Set(); // subscriptions whose snapshot was shown on this connection, and no token after it

@@ -131,7 +131,7 @@ def test_an_address_that_is_none_says_so_and_is_answered_404(visit: Visit) -> No
 def test_an_address_of_one_that_is_not_there_says_so_and_leads_to_those_that_are(visit: Visit, what: str) -> None:
     page = visit.page
     page.goto(f"/{what}s/no%20such")
-    expect(page.locator("main .empty")).to_contain_text(f"There is no {what} no such.")
+    expect(page.locator("main .empty", has_text=f"There is no {what} no such.")).to_be_visible()
     expect(page.locator("main .failure")).to_have_count(0)
     page.get_by_role("link", name=f"All {what}s").click()
     expect(page).to_have_url(re.compile(f"/{what}s$"))

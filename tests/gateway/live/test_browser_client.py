@@ -48,6 +48,7 @@ const live = new Live({ url: "ws://x/ws" });
 const heard = { a: [], b: [] };
 const S = { session_id: "s" };
 const shown = (to, token) => ["snapshot", { of: to, tasks: [] }, { token }];
+const passHearing = (ms) => { for (; ms > 0; ms -= 1000) { pass(1000); sockets.at(-1).hear("pong"); } };
 const told = (task_id, token) => ["progress_update", { task_id }, { session_id: "s", token }];
 """
 
@@ -163,6 +164,49 @@ def test_what_answers_after_a_sleep_stays() -> None:
     const said = sockets.length;
     """)
     assert said == 1
+
+
+def test_a_page_that_rests_connects_for_nothing_but_somebody_who_looks() -> None:
+    said = play("""
+    const seen = (state) => { document.visibilityState = state; handlers_of_page.visibilitychange(); };
+    live.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    seen("hidden");
+    passHearing(59000);
+    const before = sockets[0].readyState;
+    pass(1000);
+    const after = sockets[0].readyState;
+    live.subscribe({ task_id: "t" }, () => {});  // of a view that has loaded late
+    handlers_of_page.online();
+    passHearing(60000);
+    const resting = sockets.length;
+    seen("visible");
+    sockets[1].open();
+    const said = { before, after, resting, anew: sockets[1].sent };
+    """)
+    assert said == {
+        "before": 1,
+        "after": 3,
+        "resting": 1,
+        "anew": [
+            {"action": "subscribe", "to": [{"session_id": "s"}], "token": "1"},
+            {"action": "subscribe", "to": [{"task_id": "t"}]},
+        ],
+    }
+
+
+def test_a_page_that_was_opened_in_the_background_rests_as_well() -> None:
+    said = play("""
+    document.visibilityState = "hidden";
+    const behind = new Live({ url: "ws://x/ws" });
+    behind.subscribe(S, () => {});
+    sockets[0].open();
+    sockets[0].hear(...shown(S, "1"));
+    passHearing(60000);
+    const said = sockets.map((socket) => socket.readyState);
+    """)
+    assert said == [3]
 
 
 def test_an_access_that_is_over_is_said_and_not_tried_again_until_somebody_asks() -> None:

@@ -351,15 +351,17 @@ async def test_whoever_works_on_this_machine_may_have_half_of_all_connections(br
                 await other.hear("welcome")
 
 
-async def test_access_that_ends_closes_what_is_open(broker: Settings) -> None:
+async def test_access_that_ends_closes_what_is_open(broker: Settings, monkeypatch: Any) -> None:
     good = {"revoked", "expires"}
     async with serving(broker, lambda who, _now: who.token_id in good) as door:
-        expires = Who("expires", expires_at=time.time_ns() // 1000 + 5_000_000)
+        an_hour_on = time.time_ns() // 1000 + 3_600_000_000
+        expires = Who("expires", expires_at=an_hour_on)
         async with connected(door, Who("revoked")) as revoked, connected(door, expires) as short:
             await revoked.hear("welcome")
             await short.hear("welcome")
             good.discard("revoked")
             assert await revoked.end() == tuple(limits.TOKEN_OVER)
+            monkeypatch.setattr("gateway.live.live._now_us", lambda: an_hour_on)
             assert await short.end() == tuple(limits.TOKEN_OVER)
 
 
