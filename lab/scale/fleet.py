@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lab.scale.line import Line, Setup
+from lab.scale.line import LOOK_US, Line, Setup
 from lab.scale.mix import MIX, SECOND, Phase, arrivals, divided
 from lab.scale.passing import Mishap, Passing
 from lab.scale.report import figures
 from lab.scale.scenario import AGENTS, Scenario
+from lab.scale.settled import Sizes
 from lab.scale.tally import Tally
 from processors.dispatch import Limits
 from processors.scaling import autoscaler
@@ -78,5 +79,7 @@ def _passing(scenario: Scenario, phases: Sequence[Phase], bounds: autoscaler.Lim
         for injection in scenario.injections
         for at in injection.times(int(scenario.minutes * 60 * SECOND))
     ]
-    cooldown_us = max(bounds.up_us, bounds.down_us) if bounds else 0
-    return Passing(phases, mishaps, cooldown_us / 60 / SECOND)
+    if bounds is None:
+        return Passing(phases, mishaps, 0.0)
+    sizes = Sizes(bounds.down_us // LOOK_US + 1)
+    return Passing(phases, mishaps, max(bounds.up_us, bounds.down_us) / 60 / SECOND, sizes)

@@ -1,6 +1,7 @@
 """A line in virtual time: the real dispatchers and the real autoscaler, with simulated tasks, hosts and mishaps."""
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -15,6 +16,7 @@ from lab.scale.network import Network
 from lab.scale.passing import Passing
 from lab.scale.places import Places
 from lab.scale.scenario import Injection
+from lab.scale.settled import Score
 from lab.scale.shard import Shard
 from lab.scale.tally import Tally
 from processors.dispatch import Limits, Send
@@ -98,6 +100,8 @@ class Line:
             number: Shard(clock, setup.limits, self._sent, logs=logs)
             for number in sorted(set(self._shard_names.values()))
         }
+        self._looks: deque[dict[str, Score]] = deque(maxlen=MINUTE_US // LOOK_US)
+        """Of the autoscaler, in the newest minute."""
         self._scaler = autoscaler.Autoscaler(setup.scaling, "on", setup.zones) if setup.scaling else None
         for agent_id, count in setup.sizes.items():
             self._define(agent_id, count)
@@ -128,8 +132,9 @@ class Line:
         """What is left of the scenario comes earlier; the clock, and all that goes by it, runs on without a jump."""
         tally = self.tally
         tally.marks.append(tally.counts(now))
-        resized = any(made["at"] > now - MINUTE_US and made["after"] != made["before"] for made in tally.scalings[-10:])
-        stretch = passing.minute(tally.minutes[-1], resized=resized)
+        newest = [made for made in tally.scalings[-10:] if made["at"] > now - MINUTE_US]
+        resized = {made["agent_id"] for made in newest if made["after"] != made["before"]}
+        stretch = passing.minute(tally.minutes[-1], resized, self._looks)
         if stretch is not None:
             tally.end -= stretch.minutes * MINUTE_US
             tally.passed.append(stretch)
@@ -231,6 +236,22 @@ class Line:
             wish = events.wish(decision, sizes)
             self._scaler.desired(wish)
             self._clock.at(self._clock.now + START_US, self._resize, wish)
+        self._looks.append(self._scores())
+
+    def _scores(self) -> dict[str, Score]:
+        """What the autoscaler saw just now, and which sizes it may change."""
+        assert self._scaler is not None and self._setup.scaling is not None
+        bounds, scaler = self._setup.scaling, self._scaler
+        sizes = {agent_id: scaler.size(agent_id) for agent_id in self._setup.sizes}
+        fleet = sum(sizes.values())
+        return {
+            agent_id: Score(
+                value,
+                grows=fleet < bounds.fleet_max and sizes[agent_id] < bounds.instances_max,
+                shrinks=fleet > bounds.fleet_min and sizes[agent_id] > bounds.instances_min,
+            )
+            for agent_id, value in scaler.scores().items()
+        }
 
     def _resize(self, wish: AgentDesired) -> None:
         self._places.desired(wish)

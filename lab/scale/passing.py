@@ -3,8 +3,8 @@
 A stretch is passed over only when all of this holds:
 - no phase of the load begins or ends in it, nor within two minutes before it or a minute behind it;
 - no mishap is near: the last one has been over for two minutes, the next one is a minute off;
-- for longer than the autoscaler's longest cool-down no size has changed, nor the load. What its score asks for it would
-  have done by then, so the score is in the dead band, or a bound holds it;
+- for longer than the autoscaler's longest cool-down no size has changed, nor the load; and by how its scores scatter,
+  it would change none in all of the scenario, or a bound holds it;
 - the newest minutes agree with those before them in what ended, what ran and what waited, but for what chance does;
 - the queue neither grows nor shrinks: at the pace of these minutes, by no more over the stretch than a second's work.
 
@@ -13,12 +13,13 @@ Minutes that agree stay known beyond a mishap, so that what follows it needs no 
 stretches out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import sqrt
 from typing import NamedTuple
 
 from lab.scale.mix import Phase
+from lab.scale.settled import Score, Sizes
 from lab.scale.tally import Minute, Stretch
 
 FIRST = 10
@@ -31,6 +32,9 @@ BEHIND = 2.0
 AHEAD = 1.0
 COOLDOWN_MARGIN = 1.0
 """Minutes: a decision is looked for each half minute."""
+CHANGES = 0.5
+"""Of sizes, that may be expected in all of the scenario."""
+_LOOKS_A_MINUTE = 2
 _DEVIATIONS = 4
 _QUEUE_SHARE = 0.05
 """Queues may be apart by so much, or by what ends in a second."""
@@ -45,11 +49,14 @@ class Mishap(NamedTuple):
 
 
 class Passing:
-    def __init__(self, phases: Sequence[Phase], mishaps: Sequence[Mishap], cooldown: float) -> None:
+    def __init__(
+        self, phases: Sequence[Phase], mishaps: Sequence[Mishap], cooldown: float, sizes: Sizes | None = None
+    ) -> None:
         """`cooldown`: the longest of the autoscaler, in minutes; 0 when sizes never change."""
         self._phases = phases
         self._ends = list(accumulate(phase.minutes for phase in phases))
         self._mishaps = sorted(mishaps)
+        self._sizes = sizes or Sizes()
         self._quiet_after = cooldown + COOLDOWN_MARGIN if cooldown else 0.0
         self.simulated = 0
         self.passed = 0
@@ -63,21 +70,28 @@ class Passing:
         self._window: list[int] = []
         self._next = FIRST
 
-    def minute(self, seen: Minute, *, resized: bool) -> Stretch | None:
-        """Takes in the minute just simulated, and whether a size changed in it; answers what may be passed over now."""
+    def minute(
+        self, seen: Minute, resized: Collection[str] = (), looks: Iterable[Mapping[str, Score]] = ()
+    ) -> Stretch | None:
+        """Takes in the minute just simulated, the agents whose size changed in it, and what the autoscaler saw; answers
+        what may be passed over now."""
         number, self.simulated = self.simulated, self.simulated + 1
         at = float(self.simulated + self.passed)
         self._seen.append(seen)
         if resized:
             self._begin_anew(at)
+            self._sizes.forget(resized)
         while self._phase < len(self._ends) and self._ends[self._phase] < at:
             self._begin_anew(self._ends[self._phase])
+            self._sizes.forget()
             self._phase += 1
         if self._phase == len(self._ends) or self._is_disturbed(at - 1, at):
             self._window.clear()
             return None
         self._window.append(number)
-        if not self._agrees() or len(self._steady) < FIRST or at - self._since < self._quiet_after:
+        for look in looks:
+            self._sizes.look(look)
+        if not self._agrees() or len(self._steady) < FIRST or not self._is_settled(at):
             return None
         minutes = min(self._next, int(self._room(at)))
         if minutes < 1:
@@ -90,6 +104,11 @@ class Passing:
     def _begin_anew(self, since: float) -> None:
         self._since = max(self._since, since)
         self._steady, self._window, self._next = [], [], FIRST
+
+    def _is_settled(self, at: float) -> bool:
+        if at - self._since < self._quiet_after:
+            return False
+        return self._sizes.expected(_LOOKS_A_MINUTE * self._ends[-1]) <= CHANGES
 
     def _is_disturbed(self, begins: float, ends: float) -> bool:
         near = any(mishap.begins < ends and begins < mishap.over + BEHIND for mishap in self._mishaps)

@@ -138,6 +138,10 @@ class Autoscaler:
         """Instances that are wanted now; 0 as well for agents that are none of the line's own."""
         return placing.total(self._of_zones(agent_id))
 
+    def scores(self) -> dict[str, float]:
+        """By agent, at the newest look: above 1 more were needed, below 0 fewer."""
+        return {agent_id: agent.looks[-1].score for agent_id, agent in self._agents.items() if agent.looks}
+
     def zones_for(self, decision: ScalingDecision) -> Collection[str] | None:
         """Where instances of this look are to come or go; null: anywhere."""
         if self._ground is None:

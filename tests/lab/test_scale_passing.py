@@ -32,7 +32,7 @@ def passed(passing: Passing, length: float, seen: Any, resized: frozenset[int] =
     """Runs a scenario to its end; `seen` tells the minute that ends at a time."""
     stretches = []
     while (at := passing.simulated + passing.passed + 1) < length:
-        stretch = passing.minute(seen(at), resized=passing.simulated in resized)
+        stretch = passing.minute(seen(at), ["a"] if passing.simulated in resized else [])
         stretches += [stretch] if stretch else []
     return stretches
 
