@@ -46,6 +46,7 @@ def row(run: LabRun) -> dict[str, Any]:
         "seed": asked["seed"],
         "balancer": asked["balancer"],
         "scaling": asked["scaling"],
+        "quick": asked["quick"],
         "minutes": run["plan"]["minutes"] if run["plan"] else None,
         "targets": len(report["targets"]) if report else None,
         "targets_held": sum(target["holds"] for target in report["targets"]) if report else None,
@@ -75,6 +76,7 @@ def asked_of(given: Mapping[str, Any], scenarios: Mapping[str, LabScenario]) -> 
         "minutes": None if minutes is None else float(minutes),
         "balancer": given.get("balancer"),
         "scaling": given.get("scaling", True),
+        "quick": given.get("quick", False),
     }
     return asked, plan
 
@@ -107,9 +109,9 @@ def is_full(runs: Iterable[LabRun]) -> bool:
 
 
 def pace(runs: Iterable[LabRun]) -> dict[str, Any]:
-    """How many tasks a second simulates here, by the newest runs; `measured` false: it is a guess."""
+    """How many tasks a second simulates here, by the newest whole runs; `measured` false: it is a guess."""
     rates = []
-    for run in newest_first(runs):
+    for run in newest_first(one for one in runs if not one["asked"]["quick"]):
         began, over, report = run["started_at"], run["over_at"], run["report"]
         if began and over and over > began and report and report["handed_in"] >= PACE_TASKS_MIN:
             rates.append(report["handed_in"] / ((over - began) / 1_000_000))

@@ -474,6 +474,7 @@ class LabAsked(TypedDict):
     minutes: float | None
     balancer: str | None
     scaling: bool
+    quick: bool
 
 
 class LabCommand(TypedDict):
@@ -586,6 +587,7 @@ class LabReport(TypedDict):
     scalings_count: int
     tokens: int
     cost_usd_micros: int
+    passed_over_minutes: float
     targets: list[LabTarget]
 
 

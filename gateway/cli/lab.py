@@ -92,6 +92,7 @@ def _list(as_json: bool) -> None:
 @click.option("--minutes", type=click.FloatRange(MINUTES_MIN), help="Only the first so many; else the whole scenario.")
 @click.option("--balancer", type=click.Choice(list(BALANCERS)), help="How instances are chosen; else as shipped.")
 @click.option("--scaling/--no-scaling", default=True, show_default=True, help="Whether the autoscaler changes sizes.")
+@click.option("--quick", is_flag=True, help="Pass over stretches of which one minute is like another.")
 @click.option("--wait", is_flag=True, help="Tell how it goes, and its report at the end.")
 @json_option
 def run(scenario: str, wait: bool, as_json: bool, **options: Any) -> None:

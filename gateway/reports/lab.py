@@ -19,12 +19,13 @@ def document(run: LabRun) -> Document:
         f"seed {asked['seed']}",
         asked["balancer"] or "balanced as shipped",
         f"autoscaler {'on' if asked['scaling'] else 'off'}",
+        *(["quick"] if asked["quick"] else []),
     ]
     if plan is not None:
         about.insert(1, f"{plan['minutes']:,g} simulated minutes")
     sections = []
     if report is not None:
-        sections += [_targets(report), _tasks(report), _fleet(report)]
+        sections += [_targets(report), _tasks(report, plan), _fleet(report)]
     if run["series"] is not None:
         sections.append(Section("Course", [_course(run["series"])], folded=True))
     if plan is not None:
@@ -64,7 +65,7 @@ def _targets(report: LabReport) -> Section:
     return Section("Targets", [Table(("target", "found", ""), rows, ("found",), tones, "")])
 
 
-def _tasks(report: LabReport) -> Section:
+def _tasks(report: LabReport, plan: LabPlan | None) -> Section:
     ended = ", ".join(f"{count:,} {status.replace('_', '-')}" for status, count in sorted(report["outcomes"].items()))
     facts = [
         ("handed in", f"{report['handed_in']:,}: {ended or 'none'}"),
@@ -72,6 +73,10 @@ def _tasks(report: LabReport) -> Section:
         ("attempts after the first", f"{report['attempts_again']:,}"),
         ("completed a minute, for 200 instances", f"{report['throughput_per_minute']:,.1f}"),
     ]
+    if report["passed_over_minutes"] and plan is not None:
+        said = f"{report['passed_over_minutes']:,g} of {plan['minutes']:,g} minutes, for one was like another: of them "
+        said += "tasks, waits, use of the slots and cost are an estimate, and the rest does not tell of them"
+        facts.append(("passed over", said))
     waits: dict[str, Mapping[str, Any]] = {"all": report["wait_s"]}
     waits |= {f"priority {name}": one for name, one in sorted(report["wait_s_by_priority"].items(), key=_number_of)}
     if report["kills"]:

@@ -30,7 +30,7 @@ def figures(tally: Tally, scenario: Scenario, *, agents: int, slots: int, left: 
     every = Waits.joined(whole.waits.values()).quantiles()
     urgent = Waits.joined(waits for priority, waits in whole.waits.items() if priority <= URGENT).quantiles()
     recovered = Waits(np.array(tally.recovered, np.int64), np.ones(len(tally.recovered))).quantiles()
-    passed = sum(stretch.minutes for stretch in tally.passed)
+    passed = tally.passed_minutes
     counted_minutes = (tally.end - tally.warm) / 60 / SECOND + passed
     times = agents / AGENTS
     told: dict[str, Any] = {

@@ -77,6 +77,10 @@ class Tally:
     passed: list[Stretch] = field(default_factory=list)
     _ended: int = 0
 
+    @property
+    def passed_minutes(self) -> int:
+        return sum(stretch.minutes for stretch in self.passed)
+
     # -- tasks
 
     def arrived(self, task_id: str, priority: int) -> None:

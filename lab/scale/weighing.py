@@ -73,7 +73,7 @@ def weighed(tally: Tally) -> Weighed:
         tally.in_time + rounded["status", "completed"],
         counts + rounded,
         {p: Waits(found, weights[p]) for p, found in waits.items()},
-        _minutes(tally),
+        minutes_of(tally),
     )
 
 
@@ -94,7 +94,8 @@ def _ended(tally: Tally, number: int) -> int:
     return sum(after[count] - before[count] for count in after if count[0] == "status")
 
 
-def _minutes(tally: Tally) -> list[Minute]:
+def minutes_of(tally: Tally) -> list[Minute]:
+    """So far, of the whole scenario."""
     made, simulated = [], 0
     for stretch in tally.passed:
         made += tally.minutes[simulated : stretch.after]

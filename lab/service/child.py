@@ -39,20 +39,23 @@ def run(asked: Mapping[str, Any], text: str) -> LabReport:
 
     def watch(tally: Tally) -> None:
         nonlocal told_at
-        if time.monotonic() - told_at >= TOLD_S or len(tally.minutes) == int(scenario.minutes):
+        minutes = len(tally.minutes) + tally.passed_minutes
+        if time.monotonic() - told_at >= TOLD_S or minutes == int(scenario.minutes):
             told_at = time.monotonic()
-            step = {"minutes": float(len(tally.minutes)), "handed_in": tally.handed_in, "series": series_of(tally)}
+            handed_in = tally.handed_in + round(sum(stretch.tasks for stretch in tally.passed))
+            step = {"minutes": float(minutes), "handed_in": handed_in, "series": series_of(tally)}
             print(json.dumps({"progress": step}), flush=True)
 
-    options = {"scaling": asked["scaling"], "watch": watch}
+    options = {"scaling": asked["scaling"], "quick": asked["quick"], "watch": watch}
     found = simulate(scenario, asked["agents"], asked["seed"], asked["balancer"], **options)
     return report_of(found)
 
 
 def series_of(tally: Any) -> LabSeries:
     from lab.scale.report import series
+    from lab.scale.weighing import minutes_of
 
-    found: Any = series(tally.minutes, POINTS)
+    found: Any = series(minutes_of(tally), POINTS)
     found["step_minutes"] = found.pop("step")[0]
     return found  # type: ignore[no-any-return]
 

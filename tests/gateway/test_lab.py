@@ -17,7 +17,7 @@ S = 1_000_000
 
 def test_what_is_left_out_is_as_shipped() -> None:
     asked, plan = lab.asked_of({"scenario": "burst", "minutes": 4}, SCENARIOS)
-    usual = {"text": None, "agents": 200, "seed": 0, "balancer": None, "scaling": True}
+    usual = {"text": None, "agents": 200, "seed": 0, "balancer": None, "scaling": True, "quick": False}
     assert asked == {"scenario": "burst", "minutes": 4.0} | usual
     assert plan["minutes"] == 4.0
 
@@ -39,7 +39,8 @@ def test_the_pace_is_that_of_the_newest_long_runs() -> None:
     assert report is not None
     timed = [run(asked_at=n, started_at=10 * S, over_at=(10 + took) * S) for n, took in enumerate((4, 2, 8))]
     short = run(started_at=1, over_at=2, report={**report, "handed_in": 40})
-    assert lab.pace([*timed, short, run(state="failed", report=None)]) == {
+    quick = run(asked={**run()["asked"], "quick": True}, started_at=10 * S, over_at=11 * S)
+    assert lab.pace([*timed, short, quick, run(state="failed", report=None)]) == {
         "tasks_per_s": report["handed_in"] / 4,
         "measured": True,
     }
@@ -54,6 +55,9 @@ def test_a_report_says_first_whether_it_holds_and_hides_no_formatting() -> None:
     assert "<b>" not in markdown and "[a](b)" not in markdown
     report = good["report"]
     assert report is not None
+    assert "passed over" not in text
+    quick = as_text(run(report={**report, "passed_over_minutes": 12.0}, asked={**good["asked"], "quick": True}))
+    assert "12 of 20 minutes, for one was like another" in " ".join(quick.split())
     missed = [{**report["targets"][0], "holds": False}, *report["targets"][1:]]
     failed = as_markdown(run(report={**report, "targets": missed}))
     assert "**1 of 2 targets do not hold: throughput\\_per\\_minute ≥ 500.**" in failed

@@ -25,6 +25,18 @@ def test_a_run_tells_its_course_and_a_report_that_its_event_holds(capsys: pytest
     assert run(ASKED | {"seed": 1}, YAML) != report
 
 
+def test_a_quick_run_tells_the_course_of_the_whole_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    text = YAML.replace("minutes: 2", "minutes: 60")
+    report = run(ASKED | {"text": text, "scaling": False, "quick": True}, text)
+    steps = [json.loads(line)["progress"] for line in capsys.readouterr().out.splitlines()]
+    assert 20 <= report["passed_over_minutes"] < 60
+    assert steps[-1]["minutes"] == 60.0
+    assert steps[-1]["handed_in"] == pytest.approx(report["handed_in"], rel=0.05)
+    course = steps[-1]["series"]
+    assert course["step_minutes"] * len(course["completed"]) == 60
+    assert report_of(report | {"scalings": []})["passed_over_minutes"] == report["passed_over_minutes"]
+
+
 def test_a_long_course_has_few_points_and_loses_no_task() -> None:
     tally = Tally(0)
     for minute in range(4320):

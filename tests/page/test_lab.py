@@ -101,6 +101,23 @@ def test_a_scenario_is_drawn_run_watched_and_compared(visit: Visit, site: Site, 
             assert fits(page, width)
 
 
+def test_a_quick_run_says_what_it_passed_over(visit: Visit, site: Site, known: Registry) -> None:
+    page = visit.page
+    with lab_process(site.settings):
+        until(lambda: kafka.members(site.settings, kafka.LAB_GROUP) == 1, 30, "somebody is there")
+        page.goto("/lab?scenario=steady_state&agents=20&minutes=60&scaling=off")
+        panel = page.locator(".before")
+        panel.get_by_label("Quick").check()
+        expect(page).to_have_url(re.compile("quick=on"))
+        expect(panel).to_contain_text("stretches of which one minute is like another are passed over")
+        panel.get_by_role("button", name="Start").click()
+        expect(page.locator("main")).to_contain_text("were passed over", timeout=40_000)
+        expect(page.locator(".head-of")).to_contain_text("no autoscaler · quick")
+        page.get_by_role("link", name="Again, with changes").click()
+        expect(panel.get_by_label("Quick")).to_be_checked()
+        assert visit.grave_findings() == []
+
+
 def test_a_run_that_goes_on_shows_how_far_it_is_and_is_stopped(visit: Visit, site: Site, known: Registry) -> None:
     page, run_id = visit.page, new_id()
     with lab_process(site.settings):

@@ -18,7 +18,7 @@ from schemas.examples import examples
 from tests.support.waiting import until
 
 COMMANDS = "lab.commands"
-ENDED: Any = examples("lab_run", 1)[0]
+ENDED: Any = examples("lab_run", 2)[0]
 YAML = """\
 about: a short try
 load:

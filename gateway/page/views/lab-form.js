@@ -11,6 +11,7 @@ const BALANCERS = ["round_robin", "weighted_round_robin", "least_connections", "
 const LEAST = 20;
 const MOST = 10_000;
 const TYPING_MS = 300;
+const QUICK = "stretches of which one minute is like another are passed over, and told as an estimate.";
 
 /** Gives { element, show(query, { scenarios, pace, advice }) }; what is chosen stands in the address. */
 export function form(context, started) {
@@ -38,6 +39,7 @@ export function form(context, started) {
     BALANCERS.map((name) => h("option", { value: name }, words(name))),
   );
   const scaling = h("input", { type: "checkbox", name: "scaling", onchange: () => choose("scaling") });
+  const quick = h("input", { type: "checkbox", name: "quick", onchange: () => choose("quick") });
   const text = h("textarea", { class: "mono", rows: 14, spellcheck: "false", maxlength: 20_000, oninput: written });
   const begin = button("Start", start, { class: "primary" });
   const writing = h(
@@ -54,6 +56,7 @@ export function form(context, started) {
     h("label", {}, "First minutes", minutes),
     h("label", {}, "Balancer", balancer),
     h("label", { class: "inline" }, scaling, "Autoscaler"),
+    h("label", { class: "inline", title: QUICK }, quick, "Quick"),
     admin ? begin : h("p", { class: "quiet" }, `Starting takes the role admin; yours is ${context.me.role}.`),
   );
   const drawn = [load.element, legend, faults, targets];
@@ -68,6 +71,7 @@ export function form(context, started) {
       if (document.activeElement !== input) input.value = query[input.name] ?? usual;
     }
     scaling.checked = query.scaling !== "off";
+    quick.checked = query.quick === "on";
     writing.hidden = query.scenario !== "own";
     if (query.scenario === "own" && own === null) begun();
     if (other) say(wrong, "");
@@ -104,6 +108,7 @@ export function form(context, started) {
     if (input && !input.checkValidity()) return void input.reportValidity();
     const usual = { agents: "200", seed: "0", minutes: "", balancer: "" };
     if (name === "scaling") context.setQuery({ scaling: scaling.checked ? null : "off" });
+    else if (name === "quick") context.setQuery({ quick: quick.checked ? "on" : null });
     else context.setQuery({ [name]: input.value === usual[name] ? null : input.value });
   }
 
@@ -124,7 +129,8 @@ export function form(context, started) {
     if (plan.failures) broken.push(h("li", {}, `${(100 * plan.failures).toFixed(1)} % of the attempts fail.`));
     fill(faults, broken);
     fill(targets, h("li", {}, `Held to: ${plan.targets.join(", ")}.`));
-    say(takes, `${simulated(total)} of virtual time, ${estimate(plan, many, first, told.pace)}`);
+    const took = estimate(plan, many, first, told.pace);
+    say(takes, `${simulated(total)} of virtual time, ${took}${quick.checked ? ` Less with Quick: ${QUICK}` : ""}`);
   }
 
   async function start() {
@@ -132,6 +138,7 @@ export function form(context, started) {
     const asked = { agents: Number(agents.value), seed: Number(seed.value), scaling: scaling.checked };
     if (minutes.value) asked.minutes = Number(minutes.value);
     if (balancer.value) asked.balancer = balancer.value;
+    if (quick.checked) asked.quick = true;
     Object.assign(asked, query.scenario === "own" ? { yaml: text.value } : { scenario: query.scenario });
     const run = await post("/api/lab/runs", asked, { key: crypto.randomUUID?.() ?? String(Math.random()) });
     toast(run.state === "waiting" ? "It waits for the run before it." : "It runs.");

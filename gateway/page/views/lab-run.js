@@ -185,8 +185,17 @@ function reportOf(report) {
     made.show(figure, note, tone);
     return made.element;
   });
+  const skipped =
+    report.passed_over_minutes > 0 &&
+    h(
+      "p",
+      { class: "quiet" },
+      `${simulated(report.passed_over_minutes)} were passed over, for one minute was like another: of them tasks, `,
+      "waits, use of the slots and cost are an estimate, and the rest does not tell of them.",
+    );
   return [
     h("div", { class: "tiles" }, tiles),
+    skipped,
     h("div", { class: "grid2" }, targetsOf(report), waitsOf(report)),
     h("div", { class: "grid2" }, factsOf(report), scalingsOf(report)),
   ];

@@ -180,6 +180,7 @@ export function argumentsOf(asked, minutes) {
     `seed ${asked.seed}`,
     asked.balancer?.replaceAll("_", " "),
     asked.scaling ? null : "no autoscaler",
+    asked.quick && "quick",
   ].filter(Boolean);
 }
 
@@ -190,5 +191,6 @@ export function again(asked) {
   if (asked.minutes) query.set("minutes", asked.minutes);
   if (asked.balancer) query.set("balancer", asked.balancer);
   if (!asked.scaling) query.set("scaling", "off");
+  if (asked.quick) query.set("quick", "on");
   return `/lab?${query}`;
 }

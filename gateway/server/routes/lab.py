@@ -150,7 +150,7 @@ _ASKED = {name: schema for name, schema in fields("lab_run")["asked"]["propertie
 _ROW: dict[str, Schema] = {
     **fields("lab_run", "run_id", "state", "asked_at", "asked_by", "started_at", "over_at", "reason"),
     **fields("lab_run", "simulated_minutes", "handed_in"),
-    **{name: _ASKED[name] for name in ("scenario", "agents", "seed", "balancer", "scaling")},
+    **{name: _ASKED[name] for name in ("scenario", "agents", "seed", "balancer", "scaling", "quick")},
     "own": flag("Whether the scenario is one's own, given with the run."),
     "minutes": or_null(number("How long tasks come; null: the scenario makes no sense [simulated min]")),
     "targets": or_null(whole("How many targets its report holds it to; null: it has not ended.")),
@@ -188,8 +188,12 @@ _NEW = record(
         "minutes": or_null(_MINUTES),
         "balancer": or_null(text("How instances are chosen; as shipped by default.", enum=list(BALANCERS))),
         "scaling": flag("Whether the autoscaler changes sizes; true by default."),
+        "quick": flag(
+            "Whether stretches of which one minute is like another are passed over, and told as an estimate; false by "
+            "default."
+        ),
     },
-    optional=("scenario", "yaml", "agents", "seed", "minutes", "balancer", "scaling"),
+    optional=("scenario", "yaml", "agents", "seed", "minutes", "balancer", "scaling", "quick"),
 )
 _PROBLEM = record(
     "A mistake.",
