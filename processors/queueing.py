@@ -6,7 +6,7 @@ tenant that was idle starts level with the tenant served last, so it neither wai
 
 Each (tenant, priority) is a bucket, a heap by age. A bucket's head decides its level, so only bucket heads are kept in
 the level heaps, and a timer moves a bucket up when its head has aged. Entries left behind by a change carry an old
-version and are dropped when met: push, pop and discard cost O(log n).
+version and are dropped when met, or when they outnumber the others: push, pop and discard cost O(log n).
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 
 LEVELS = 10
+SPARE = 100
+"""So many entries beyond twice those of use may lie in a heap."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,20 @@ class FairQueue:
         if level > 1 and self._aging_us:
             promoted_at = queued_at + (bucket.priority - level + 1) * self._aging_us
             heappush(self._promotions, (promoted_at, self._sequence, bucket, bucket.version))
+        # Of a level that is not reached for long nothing is met: others come before it.
+        most = 2 * len(self._buckets) + SPARE
+        if len(self._levels[level]) > most:
+            self._tidy(self._levels[level])
+        if len(self._promotions) > most:
+            self._tidy_promotions()
+
+    def _tidy(self, level: list[tuple[float, int, int, _Bucket, int]]) -> None:
+        level[:] = [entry for entry in level if entry[4] == entry[3].version]
+        heapify(level)
+
+    def _tidy_promotions(self) -> None:
+        self._promotions = [entry for entry in self._promotions if entry[3] == entry[2].version]
+        heapify(self._promotions)
 
     def _sweep(self) -> None:
         """Forgets discarded entries that nobody has met yet, so that memory follows what really waits."""
@@ -133,7 +149,5 @@ class FairQueue:
                 del self._buckets[bucket.tenant, bucket.priority]
         self._discarded = 0
         for level in self._levels:
-            level[:] = [entry for entry in level if entry[4] == entry[3].version]
-            heapify(level)
-        self._promotions = [entry for entry in self._promotions if entry[3] == entry[2].version]
-        heapify(self._promotions)
+            self._tidy(level)
+        self._tidy_promotions()

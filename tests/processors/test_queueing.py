@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors import queueing
 from processors.queueing import FairQueue
 
 AGING = 60_000_000
@@ -81,9 +83,16 @@ class Model:
             st.tuples(st.just("wait"), st.integers(0, 300)),
         ),
         max_size=80,
-    )
+    ),
+    st.sampled_from([0, queueing.SPARE]),
 )
-def test_pops_are_never_out_of_level_and_nothing_is_lost(steps):
+def test_pops_are_never_out_of_level_and_nothing_is_lost(steps, spare):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queueing, "SPARE", spare)  # so that outdated entries are cleared away within a few steps, too
+        follow(steps)
+
+
+def follow(steps):
     queue, model, now, pushed = FairQueue(AGING, {}), Model(), 600_000_000, 0
     for step in steps:
         if step[0] == "push":
@@ -109,6 +118,19 @@ def test_pops_are_never_out_of_level_and_nothing_is_lost(steps):
         assert len(queue) == len(model.waiting)
     assert {queue.pop(now) for _ in range(len(model.waiting))} == set(model.waiting)
     assert queue.pop(now) is None
+
+
+def test_a_queue_that_is_never_empty_holds_what_waits_and_nothing_more():
+    """Low levels are not reached for hours then, and what is outdated there is met by nobody."""
+    queue, waiting, tenants = FairQueue(AGING, {}), 200, "abcd"
+    for second in range(40_000):
+        now = second * 1_000_000
+        queue.push(f"t{second}", tenants[second % 4], (2, 5, 8, 8, 5)[second % 5], now, now)
+        if second >= waiting:
+            assert queue.pop(now) is not None
+    assert len(queue) == waiting
+    entries = sum(map(len, queue._levels)) + len(queue._promotions)
+    assert entries <= (queueing.LEVELS + 1) * (2 * 12 + queueing.SPARE)
 
 
 def test_discarded_tasks_do_not_pile_up():
