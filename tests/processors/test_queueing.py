@@ -124,12 +124,12 @@ def follow(steps):
 def test_a_queue_that_is_never_empty_holds_what_waits_and_nothing_more():
     """More comes than is taken, so that levels of low priority are not reached for hours and nobody meets what is
     outdated there."""
-    queue, chance, most = FairQueue(AGING, {}), random.Random(1), 500
+    queue, chance, most, priorities = FairQueue(AGING, {}), random.Random(1), 500, (2, *[5] * 7, 8, 8)
     for turn in range(20_000):
         now = turn * 200_000
         for more in range(chance.choice((0, 1, 2, 2))):
             if len(queue) < most:
-                queue.push(f"t{turn}.{more}", chance.choice("abcd"), chance.choice((2, 5, 5, 5, 5, 8, 8)), now, now)
+                queue.push(f"t{turn}.{more}", chance.choice("abcd"), chance.choice(priorities), now, now)
         queue.pop(now)
     assert len(queue) > most - 5
     assert sum(map(len, queue._levels)) + len(queue._promotions) < 1000  # more than 4,000 without clearing away
