@@ -163,11 +163,10 @@ def test_a_host_that_beats_and_reads_nothing_is_found_by_probes_and_gets_no_work
         return [event["what"] for event in told(zoned, "fleet.events", "FleetEvent") if event["subject"] == subject]
 
     def given_to() -> str:
-        """A task, done: the instance that had it."""
+        """A task, done: the instance that did it; on a busy machine it may have been another's before."""
         task_id = f"asked-{next(count)}"
         dispatch.send("routing.decisions", "asked", "RoutingDecision", decision(submission(task_id), "asked"))
-        assert dispatch.await_result(task_id)["kind"] == "completed"
-        return str(dispatch.results(task_id)[-1]["instance_id"])
+        return str(dispatch.await_result(task_id, "completed")["instance_id"])
 
     with running_host(zoned, 0), running_host(zoned, 1, stuck), running_service(zoned, "dispatcher", 0):
         dispatch.await_instances("asked", 6)

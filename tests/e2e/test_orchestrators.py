@@ -83,7 +83,7 @@ def test_partitions_and_sessions_follow_who_lives_and_redis_may_go_and_come_back
         # A second worker splits them.
         other = stack.enter_context(running_service(broker, "router", 1))
         until(lambda: seen.holders() == ["router-0"] * 2 + ["router-1"] * 2, 30, "two workers share")
-        assert {one.status for one in seen.workers().values()} == {"active"}
+        until(lambda: {one.status for one in seen.workers().values()} == {"active"}, 10, "both say so")
         assert seen.owners() == {"router-0", "router-1"}
         before = seen.tokens()
 
@@ -114,7 +114,7 @@ def test_partitions_and_sessions_follow_who_lives_and_redis_may_go_and_come_back
         # It comes back: everything is there again by itself.
         stack.enter_context(running_part(redis_server.prepare(broker), log))
         until(lambda: seen.holders() == ["router-1"] * 4, TAKEN_OVER_S, "locks have healed")
-        assert seen.workers()["router-1"].status == "active"
+        until(lambda: seen.workers()["router-1"].status == "active", 10, "it says so")
         assert seen.owners() == {"router-1"}
 
         # The other ends by its own will, and says so.
