@@ -6,6 +6,7 @@ topics in line with them.
 
 import argparse
 import sys
+import syslog
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def write(kind: Kind[D], settings: Settings, definitions: Sequence[D]) -> None:
     """Returns when Kafka has them. Raises `KafkaTrouble`."""
     if not definitions:
         return
-    producer = kafka.producer(settings)
+    producer = kafka.producer(settings, log_level=syslog.LOG_ERR)  # a broker that is just up is asked again
     failures: list[str] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import syslog
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
         "log.connection.close": False,
+        "log_level": syslog.LOG_WARNING,  # what librdkafka tells beyond that is for those who work on it
     }
     if settings.kafka_sasl_mechanism:
         config["sasl.mechanism"] = settings.kafka_sasl_mechanism

@@ -30,6 +30,11 @@ def test_cluster_settings_reach_the_client() -> None:
     assert config["ssl.ca.location"] == "/ca.pem"
 
 
+def test_people_are_told_nothing_of_the_inside_of_the_client() -> None:
+    """A queue that is purged at the end of a command stood between the lines of its answer."""
+    assert kafka.client_config(Settings())["log_level"] == 4  # warnings
+
+
 def test_client_returns_within_a_second_of_the_broker() -> None:
     assert kafka.client_config(Settings())["reconnect.backoff.max.ms"] <= 1000
 
