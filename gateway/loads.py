@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.asking import Asker
 from gateway.errors import BadInput, GatewayError
+from gateway.units import duration
 from infra.warehouse.questions import questions
 
 BYTES_MAX = 200_000_000
@@ -73,10 +74,11 @@ def own_loads(asker: Asker, step_s: int) -> tuple[Loads, int]:
         "AND from_time <= now() - toIntervalSecond({step_s:UInt32}) ORDER BY at",
         {"hours": HISTORY_HOURS, "step_s": step_s},
     ).rows
-    if not found:
+    if len(found) < 2:
+        few = f"finished tasks in one step of {duration(step_s * 1_000_000)} alone" if found else "no finished task"
         raise GatewayError(
-            "The line has no finished task of the last 7 days to forecast from. Let it work for some hours, or name a "
-            "table: headway fleet forecast FILE.csv"
+            f"The line has {few} of the last 7 days to forecast from. Let it work for some hours, or name a table: "
+            "headway fleet forecast FILE.csv"
         )
     times = np.array([row[0] for row in found], dtype=np.float64)
     counts = np.array([row[1] for row in found], dtype=np.float64)

@@ -239,9 +239,11 @@ class Dispatcher:
             instance = pool.instance(instance_id)
             if now - instance.seen_at <= self.limits.lease_us:
                 continue  # it has moved, and only the host before is silent
+            if instance.silent:
+                continue  # what was given to it last had a longer lease; it was told with the others
             instance.silent = True
             detail = f"no word from its host for {self.limits.lease_us / 1e6:g} s; what it had goes to others"
-            self._tell(pool, instance, "silent", detail, now, taken)
+            self._tell(pool, instance, "silent", detail, now, sorted({*taken, *instance.running}))
         self._silent.clear()
         while self.cancels and next(iter(self.cancels.values())) <= now - _CANCELS_KEPT_US:
             self._dirty[self.cancels.popitem(last=False)[0]] = None

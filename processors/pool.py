@@ -94,7 +94,7 @@ class Pool:
     def _begin(self, instance: Instance, host_id: str, life: str, at: int) -> list[tuple[Instance, Told]]:
         """Another host speaks for it from now on, or another life of one. They are not all asked at once."""
         one = instance.probing
-        restarted = bool(one.life) and instance.host_id == host_id and (one.mute or instance.silent)
+        restarted = bool(one.life) and instance.host_id == host_id
         every_us = self._probes.every_us
         due_at = at + crc32(instance.instance_id.encode()) % every_us if every_us else 0
         self._probes.begin(one, instance.health, life, due_at, self._usable, at)

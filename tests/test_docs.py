@@ -4,8 +4,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
+from gateway.cli import headway
 from infra.settings import Settings
 from schemas.topics import TOPICS
 
@@ -22,6 +24,19 @@ def test_every_topic_is_in_the_architecture(topic):
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
 def test_every_setting_is_in_the_architecture(name):
     assert f"`{name}`" in ARCHITECTURE
+
+
+def test_commands_that_shipped_advice_names_are_there():
+    """Whoever follows the advice of an alert gets no error."""
+    advice = [path for folder in ("rules", "notes") for path in (ROOT / "infra" / folder).glob("*.md")]
+    found = [(path.name, said) for path in advice for said in re.findall(r"`headway ([^`]+)`", path.read_text())]
+    assert len(found) > 3
+    for where, said in found:
+        command, words = headway, said.split()
+        while words and isinstance(command, click.Group) and words[0] in command.list_commands(click.Context(command)):
+            command = command.get_command(click.Context(command), words.pop(0))
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert command is not headway and not {w for w in words if w.startswith("-")} - options, (where, said)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -29,6 +29,8 @@ NEAR = 0.1
 """A step this near to a usual one is that one: clocks of collectors drift."""
 VALUE_MAX = 1e300
 OUTAGE = 3
+CLOCK_CHANGES = 4
+"""A year, at the most, of one place: summer time, and a law."""
 """Gaps up to so many steps keep the last value; longer ones are as the day before, where there is one."""
 
 
@@ -69,6 +71,7 @@ def regular(
     """
     notes: list[str] = []
     times, numbers, offsets = _in_order(times_s, values, offsets_s, notes)
+    offsets = _of_one_clock(times, offsets, zone, notes)
     found, even = _step(times)
     step = step_s or found
     wide = step > found or not even
@@ -176,6 +179,19 @@ def _filled(dense: Floats, seen: Bools, day: int) -> Floats:
             for at in range(max(begin, day), end):
                 filled[at] = filled[at - day]
     return filled
+
+
+def _of_one_clock(times: Floats, offsets: Ints, zone: tzinfo | None, notes: list[str]) -> Ints:
+    """As they are where clock changes explain them; rows from several places have no clock in common but UTC."""
+    changes = int((np.diff(offsets) != 0).sum())
+    years = (times[-1] - times[0]) / (365 * DAY_S)
+    if zone is not None or changes <= CLOCK_CHANGES * (years + 1):
+        return offsets
+    notes.append(
+        f"Rows name other UTC offsets {changes:,} times, more often than clocks change; they were read by UTC "
+        "(--timezone names a zone)."
+    )
+    return np.zeros_like(offsets)
 
 
 def _clock(zone: tzinfo | None, times: Floats, offsets: Ints) -> Callable[[Ints], Ints]:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.alerts import SILENCE_S_MAX, acknowledgement, listed, obeyed, seconds, seen_by, silence
+from gateway.alerts import SILENCE_S_MAX, acknowledgement, listed, obeyed, seconds, seen_by, silence, silences
 from gateway.cli import headway
 from gateway.errors import BadInput
 from infra import definitions
@@ -47,6 +47,15 @@ def test_a_time_is_read_as_it_is_written(minutes):
 def test_what_is_no_time_is_refused_with_what_would_be(text):
     with pytest.raises(BadInput, match=r"1d|7 days"):
         seconds(text)
+
+
+def test_silences_that_last_are_listed_also_where_nothing_fires():
+    def command(target, until, kind="silence"):
+        return {"target": target, "kind": kind, "until_at": until}
+
+    said = [command("b", 50), command("a", 90), command("b", 200), command("a", 91), command("c", 300)]
+    said += [command("c", 100), command("d", None, "acknowledge")]
+    assert [(one["target"], one["until_at"]) for one in silences(said, 100)] == [("b", 200)]
 
 
 def test_a_command_is_obeyed_when_all_it_concerns_says_so():

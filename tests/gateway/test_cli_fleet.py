@@ -98,6 +98,9 @@ def test_the_line_s_own_past_is_forecast_from_the_warehouse(tmp_path: Path) -> N
     with running_warehouse(tmp_path) as settings:
         empty = forecast(env=as_env(settings))
         assert (empty.exit_code, "no finished task of the last 7 days" in empty.stderr) == (1, True)
+        finished(settings, [7])
+        young = forecast(env=as_env(settings))
+        assert (young.exit_code, "in one step of 5 min 00 s alone" in " ".join(young.stderr.split())) == (1, True)
         finished(settings, [minute for minute in range(240) for _ in range(1 + minute % 2)])
         said = forecast("--json", env=as_env(settings))
         assert said.exit_code == 0, said.output

@@ -175,6 +175,24 @@ def test_a_host_that_falls_silent_and_comes_back_is_told_with_the_tasks_it_had()
     assert [event["what"] for event in world.of("fleet.events")] == ["silent", "well"]
 
 
+def test_an_instance_falls_silent_once_whenever_it_was_given_its_tasks() -> None:
+    world = World()
+    world.do("heartbeat", heartbeat(world.now, instances=1))
+    for n in range(3):
+        world.do("decision", decision(submission(f"t{n}")))
+        world.wait(2)
+    world.wait(20)
+    assert [(event["what"], event["tasks"]) for event in world.of("fleet.events")] == [("silent", ["t0", "t1", "t2"])]
+
+
+def test_a_host_that_was_started_again_at_once_is_told_too() -> None:
+    world = World()
+    for life in ("one", "one", "other", "other"):
+        world.do("heartbeat", {**heartbeat(world.now, instances=1), "incarnation": life})
+        world.wait(1)
+    assert [(event["subject"], event["what"]) for event in world.of("fleet.events")] == [("writer-0", "restarted")]
+
+
 def test_an_ill_instance_that_goes_stands_in_nobodys_way() -> None:
     pool = ill_pool()
     pool.peers.forget(pool.all.pop(2))

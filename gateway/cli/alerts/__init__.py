@@ -11,7 +11,7 @@ from gateway import alerts as of_alerts
 from gateway.cli.alerts.rules import rules
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.errors import GatewayError
-from gateway.history import newest_by_key, reach
+from gateway.history import newest_by_key, reach, read
 from gateway.nearest import did_you_mean
 from gateway.sending import Sender, now_us
 from gateway.units import duration, many, moment
@@ -19,6 +19,7 @@ from infra.registry import ALERTS, RULES
 from infra.settings import Settings, load_settings
 from schemas.events import Alert, AlertCommand
 
+COMMANDS = "alert.commands"
 OBEYED_S = 5.0
 """How long the monitor may take to say that it has followed a command."""
 RESOLVED_SHOWN = 20
@@ -57,16 +58,26 @@ def _list(everything: bool, as_json: bool) -> None:
         for alert in found:
             print_json(alert)
         return
+    now = now_us()
     if not found:
         say("Nothing is wrong, as far as the rules see: `headway alerts rules` lists them.")
+        _tell_silences(settings, now)
         return
-    now = now_us()
     table(
         ["alert", "severity", "since", "what is seen", "taken on by"],
         ([a["alert_id"], _state(a), _since(a, now), a["evidence"], _taken(a, now)] for a in found),
         giving=["what is seen", "taken on by"],
     )
+    _tell_silences(settings, now)
     remark("`headway alerts show ID` tells what to do.")
+
+
+def _tell_silences(settings: Settings, now: int) -> None:
+    since_us = now - of_alerts.SILENCE_S_MAX * 1_000_000
+    commands: Any = [record.event for record in read(settings, COMMANDS, since_us=since_us)]
+    for one in of_alerts.silences(commands, now):
+        why = f", {one['comment']!r}" if one["comment"] else ""
+        say(f"{one['target']} is silent until {moment(one['until_at'] or 0)}, by {one['by']}{why}.")
 
 
 @alerts.command()
@@ -168,7 +179,7 @@ def _facts(alert: Alert, now: int) -> dict[str, str]:
 
 
 def _state(alert: Alert) -> str:
-    return alert["severity"] if alert["state"] == "firing" else "resolved"
+    return alert["severity"] if alert["state"] == "firing" else f"resolved, {alert['severity']}"
 
 
 def _since(alert: Alert, now: int) -> str:

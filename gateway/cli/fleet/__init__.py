@@ -13,7 +13,7 @@ from gateway.cli.fleet.predict import predict
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.cli.scaling import decisions
 from gateway.cli.submit import Duration
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from gateway.fleet import HostRow, agent_rows, host_rows, zone_rows
 from gateway.history import newest_by_key, reach, read
 from gateway.sending import now_us
@@ -27,6 +27,8 @@ SECOND_US = 1_000_000
 LOOK_BACK_US = 900 * SECOND_US
 """So long a host that fell silent is still shown."""
 _LOOK_AGAIN_S = 0.5
+LATE = 2.5
+"""Heartbeats after which a host that is called open is doubted."""
 
 
 @click.group(invoke_without_command=True)
@@ -88,7 +90,7 @@ def drain(host: str, reason: str, wait: int | None) -> None:
     else:
         instances, running = _left(settings, host)
         left = many(running, "attempt") if running else many(instances, "instance")
-        raise BadInput(
+        raise GatewayError(
             f"{host} still has {left} after {duration(wait)}; it goes on by itself, `headway fleet` shows it."
         )
 
@@ -128,7 +130,15 @@ def _ask(host: str, state: HostState, reason: str) -> Settings:
     others = [row for row in rows if row.state == "open" and row.host_id != host]
     if state != "open" and not others:
         remark("No other host is open: new work waits until one is.")
+    elif state != "open" and (since := _all_late(others, settings)):
+        remark(f"None of the other hosts was heard of for {since}: where they are gone, new work waits until one is.")
     return settings
+
+
+def _all_late(others: list[HostRow], settings: Settings) -> str:
+    """How long nothing was heard of any that is called open, where one should have spoken since; or empty."""
+    since_us = now_us() - max(row.heard_at or 0 for row in others)
+    return duration(since_us) if since_us > LATE * settings.heartbeat_s * SECOND_US else ""
 
 
 def _is_empty(settings: Settings, host: str, limit_s: float) -> bool:

@@ -98,6 +98,16 @@ def test_a_clock_that_is_set_forward_leaves_the_steps_even_and_moves_the_days() 
     assert (len(found.values), len(hours)) == (48, 50)
 
 
+def test_rows_of_several_places_have_no_clock_in_common_but_utc() -> None:
+    times, values = np.arange(200) * 600.0, np.arange(200) % 7 * 1.0
+    offsets = np.where(np.arange(200) % 2, 9 * 3600, 0)
+    found, plain = regular(times, values, offsets_s=offsets), regular(times, values)
+    assert "more often than clocks change" in " ".join(found.notes)
+    assert found.start_s == plain.start_s and not found.offset_at(times.astype(np.int64)).any()
+    named = regular(times, values, offsets_s=offsets, zone=ZoneInfo("UTC"))
+    assert named.notes == []
+
+
 def test_each_row_s_own_zone_says_where_its_day_begins() -> None:
     times, values = table(4, 3600)
     found = regular(times, values, offsets_s=np.array([3600, 3600, 7200, 7200]))
