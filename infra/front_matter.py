@@ -22,12 +22,14 @@ D = TypeVar("D")
 class BadFile(ValueError):
     """A file defines nothing that can be used; the text says where, what is wrong and what is accepted."""
 
-    def __init__(self, said: str, line: int | None = None, where: object = None) -> None:
-        """`where`: the file, and the `line` in it, which go before what is `said`."""
+    def __init__(self, said: str, line: int | None = None, where: object = None, *, of: str | None = None) -> None:
+        """`where`: the file, and the `line` in it, which go before what is `said`; `of`: the field that is wrong, where
+        the line is not known."""
         place = "" if where is None else f"{where}: " if line is None else f"{where}:{line}: "
         super().__init__(place + said)
         self.said = said
         self.line = line
+        self.of = of
 
 
 class Field(NamedTuple):
@@ -70,12 +72,12 @@ class Form(Generic[D]):
     def parse_text(self, name: str, text: str, where: object = None) -> D:
         """The definition in a file's text; `where` is what problems call the file."""
         front, body = _split(where, text)
-        values = {name: accepted.default for name, accepted in self.fields.items()}
-        values |= self._read_fields(where, front)
+        given, lines = self._read_fields(where, front)
+        values = {name: accepted.default for name, accepted in self.fields.items()} | given
         try:
             return self.make(name, values, body)
         except BadFile as error:
-            raise BadFile(error.said, error.line, where) from None
+            raise BadFile(error.said, lines.get(error.of or "", error.line), where) from None
 
     def written(self, values: Mapping[str, Any], body: str) -> str:
         """The text of a file that says this; what is as it is without being said is left out."""
@@ -84,9 +86,11 @@ class Form(Generic[D]):
         front = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
         return f"---\n{front}---\n" + (f"\n{body.strip()}\n" if body.strip() else "")
 
-    def _read_fields(self, where: object, front: str) -> dict[str, Any]:
+    def _read_fields(self, where: object, front: str) -> tuple[dict[str, Any], dict[str, int]]:
+        """The fields that are given, and their lines."""
         accepted = f"Accepted: {', '.join(self.fields)}"
         values: dict[str, Any] = {}
+        lines: dict[str, int] = {}
         for line, name, value in _parse_yaml(where, front, accepted):
             if name not in self.fields:
                 raise BadFile(f"unknown name `{name}`. {accepted}", line, where)
@@ -94,8 +98,8 @@ class Form(Generic[D]):
                 raise BadFile(f"`{name}` is there twice", line, where)
             if not self.fields[name].fits(value):
                 raise BadFile(f"`{name}` is {value!r}; accepted: {self.fields[name].accepted}", line, where)
-            values[name] = value
-        return values
+            values[name], lines[name] = value, line
+        return values, lines
 
 
 def _split(where: object, text: str) -> tuple[str, str]:

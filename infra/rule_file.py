@@ -52,7 +52,7 @@ def _make(rule: str, values: dict[str, Any], body: str) -> AlertRule:
     if (values["above"] is None) == (values["below"] is None):
         raise BadFile("give either `above` or `below`: the number beyond which it is an alert", 1)
     if values["subjects"] == "pools" and values["measure"] in OF_THE_LINE:
-        raise BadFile(f"`{values['measure']}` is measured of the line only: leave `subjects` out", 1)
+        raise BadFile(f"`{values['measure']}` is measured of the line only: leave `subjects` out", of="subjects")
     numbers = {
         name: None if values[name] is None else float(values[name]) for name in ("above", "below", "for_s", "window_s")
     }

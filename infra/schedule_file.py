@@ -2,7 +2,7 @@
 the task."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -19,6 +19,7 @@ OVERLAP = tuple(word for word in get_args(OverlappingRuns) if word != "unknown")
 SECONDS_MAX = 7 * 86_400
 FAILURES_MAX = 10
 _ESCALATE = ("after_failures", "priority", "agent")
+_TIMES: Mapping[str, Callable[[str], object]] = {"timezone": zone, "cron": cron, "every": every_s}
 _priority = is_whole(1, 10)
 
 
@@ -54,11 +55,12 @@ def _make(schedule: str, values: dict[str, Any], body: str) -> Schedule:
         raise BadFile('give either `cron`, as "0 6 * * mon-fri", or `every`, as 15m', 1)
     if not body.strip():
         raise BadFile("there is no task: write what is to be done below the front matter", 1)
-    try:
-        zone(values["timezone"])
-        cron(values["cron"]) if values["cron"] is not None else every_s(values["every"])
-    except BadTime as error:
-        raise BadFile(str(error), 1) from None
+    for name, read in _TIMES.items():
+        try:
+            if values[name] is not None:
+                read(values[name])
+        except BadTime as error:
+            raise BadFile(str(error), of=name) from None
     seconds = {name: None if values[name] is None else float(values[name]) for name in ("timeout_s", "deadline_s")}
     escalate = values["escalate"] and {name: values["escalate"].get(name) for name in _ESCALATE}
     made = {"schedule": schedule, **values, **seconds, "escalate": escalate, "text": body}

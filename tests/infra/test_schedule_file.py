@@ -66,3 +66,11 @@ CRON = 'cron: "*/15 * * * *"'
 def test_what_cannot_be_meant_is_told(before, after, said):
     with pytest.raises(BadFile, match=re.escape(said)):
         FORM.parse_text("check", GOOD.replace(before, after))
+
+
+@pytest.mark.parametrize("wrong", ["timezone: Berlin", 'cron: "61 * * * *"'])
+def test_a_time_that_is_none_is_told_with_its_line(wrong):
+    text = GOOD.replace(CRON, wrong if wrong.startswith("cron") else f"{CRON}\n{wrong}")
+    with pytest.raises(BadFile) as told:
+        FORM.parse_text("check", text)
+    assert text.splitlines()[told.value.line - 1] == wrong
