@@ -22,6 +22,8 @@ from tests.support.waiting import until
 
 AXE = AXE_FILE_PATH.read_text()
 GRAVE = ("serious", "critical")
+REFUSED = ("Failed to load resource", "WebSocket connection to")
+"""What the browser itself says where a request was refused, or a connection cut."""
 
 
 class Site:
@@ -82,6 +84,7 @@ class Visit:
     def __init__(self, page: Page, site: Site) -> None:
         self.page, self.site = page, site
         self.complaints: list[str] = []
+        self._forgiven: tuple[str, ...] = ()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
 
@@ -92,7 +95,8 @@ class Visit:
         self.page.wait_for_selector("#nav a")
 
     def forget_complaints(self) -> None:
-        """For tests that cut a connection: a browser says in its console that it is cut."""
+        """For tests that cut a connection, or are refused: a browser says so in its console, also a moment later."""
+        self._forgiven = REFUSED
         self.complaints.clear()
 
     def grave_findings(self) -> list[str]:
@@ -106,7 +110,7 @@ class Visit:
         ]
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not message.text.startswith(self._forgiven):
             self.complaints.append(message.text)
 
 
