@@ -29,9 +29,9 @@ NEAR = 0.1
 """A step this near to a usual one is that one: clocks of collectors drift."""
 VALUE_MAX = 1e300
 OUTAGE = 3
+"""Gaps up to so many steps keep the last value; longer ones are as the day before, where there is one."""
 CLOCK_CHANGES = 4
 """A year, at the most, of one place: summer time, and a law."""
-"""Gaps up to so many steps keep the last value; longer ones are as the day before, where there is one."""
 
 
 class BadData(ValueError):

@@ -27,21 +27,22 @@ def scores(seed: int, mean: float, deviation: float, count: int) -> list[float]:
 
 
 def rows(found: list[float], length: int, edge: float, sign: int) -> int:
-    """Looks that end a row of so many beyond the edge."""
+    """How often so many looks in a row are beyond the edge; what follows a change is another row."""
     ended, now = 0, 0
     for score in found:
         now = now + 1 if sign * (score - edge) > 0 else 0
-        ended += now >= length
+        if now == length:
+            ended, now = ended + 1, 0
     return ended
 
 
-@settings(max_examples=60, derandomize=True)  # what comes is a matter of chance
+@settings(max_examples=200, derandomize=True)  # what comes is a matter of chance
 @given(st.integers(0, 10_000), st.floats(-0.15, 1.2), st.floats(0.01, 0.3), st.integers(20, 400))
 def test_what_is_expected_is_no_less_than_what_comes(seed: int, mean: float, deviation: float, known: int) -> None:
     coming = scores(seed + 1, mean, deviation, 5000)
     changes = rows(coming, ROW, 0.0, -1) + rows(coming, GROWS_AFTER, 1.0, 1)
     expected = seen(scores(seed, mean, deviation, known)).expected(5000)
-    assert changes <= 3 * expected + 50, "looks of a row come together, and few that are known may tell too little"
+    assert changes <= 3 * expected + 3, "by chance a few more, and by a bad estimate thrice as many"
 
 
 @pytest.mark.parametrize(

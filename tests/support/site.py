@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
 from gateway.server.principal import Role
 from gateway.server.tokens import Tokens
@@ -22,8 +22,8 @@ from tests.support.waiting import until
 
 AXE = AXE_FILE_PATH.read_text()
 GRAVE = ("serious", "critical")
-REFUSED = ("Failed to load resource", "WebSocket connection to")
-"""What the browser itself says where a request was refused, or a connection cut."""
+REFUSED = "Failed to load resource: the server responded"
+"""What the browser itself says of each request that was refused."""
 
 
 class Site:
@@ -84,7 +84,8 @@ class Visit:
     def __init__(self, page: Page, site: Site) -> None:
         self.page, self.site = page, site
         self.complaints: list[str] = []
-        self._forgiven: tuple[str, ...] = ()
+        self._refused = 0
+        page.on("response", self._count)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
 
@@ -95,9 +96,17 @@ class Visit:
         self.page.wait_for_selector("#nav a")
 
     def forget_complaints(self) -> None:
-        """For tests that cut a connection, or are refused: a browser says so in its console, also a moment later."""
-        self._forgiven = REFUSED
+        """For tests that cut a connection, or are refused: a browser says so in its console, a moment later."""
+        until(self._all_told, 10, lambda: f"{self._refused} were refused; {self.complaints}")
+        self._refused = 0
         self.complaints.clear()
+
+    def _all_told(self) -> bool:
+        self.page.evaluate("1")  # what has come is heard meanwhile
+        return sum(said.startswith(REFUSED) for said in self.complaints) >= self._refused
+
+    def _count(self, response: Response) -> None:
+        self._refused += response.status >= 400
 
     def grave_findings(self) -> list[str]:
         """What the accessibility check finds on what is shown now, of the kinds that keep people out."""
@@ -110,7 +119,7 @@ class Visit:
         ]
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(self._forgiven):
+        if message.type == "error":
             self.complaints.append(message.text)
 
 
