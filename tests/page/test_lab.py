@@ -176,9 +176,9 @@ def test_a_scenario_of_ones_own_is_checked_while_it_is_typed_and_never_markup(
 
 
 def test_what_is_not_there_is_said(visit: Visit) -> None:
+    visit.is_refused(404, "/api/lab/runs/[01]{16}")
     page = visit.page
     page.goto("/lab/0000000000000000")
     expect(page.locator(".empty")).to_contain_text("There is no run 0000000000000000")
     page.goto("/lab?compare=0000000000000000,1111111111111111")
     expect(page.get_by_role("alert")).to_contain_text("There is no run of this id")
-    visit.forget_complaints()  # a browser says so in its console

@@ -26,6 +26,7 @@ def rows(page: Page) -> Any:
 
 
 def test_a_task_that_is_handed_in_here_is_seen_being_written_until_its_outcome(visit: Visit) -> None:
+    visit.is_refused(400, "/api/tasks")
     page = visit.page
     page.goto("/tasks")
     page.get_by_role("button", name="New task").click()
@@ -35,7 +36,6 @@ def test_a_task_that_is_handed_in_here_is_seen_being_written_until_its_outcome(v
     dialog.get_by_role("button", name="Hand in").click()
     expect(dialog.locator(".field.deadline_at .problem")).to_contain_text("30s, 5m or 2h")
     expect(dialog.get_by_label("Deadline")).to_be_focused()
-    visit.forget_complaints()
     dialog.get_by_label("Deadline").fill("5m")
     dialog.get_by_role("button", name="Hand in").click()
     expect(page).to_have_url(re.compile(r"/tasks/[0-9a-f-]{36}$"))
@@ -79,9 +79,9 @@ def test_when_more_come_than_one_can_follow_they_wait_although_nobody_is_at_the_
 def test_an_address_of_a_task_shows_it_as_soon_as_it_is_there(visit: Visit) -> None:
     page, key = visit.page, uuid.uuid4().hex
     task_id = task_id_of("default", key, 0)
+    visit.is_refused(404, f"/api/tasks/{task_id}")
     page.goto(f"/tasks/{task_id}")
     expect(page.locator(".task")).to_contain_text(f"There is no task {task_id}.")
-    visit.forget_complaints()
     visit.site.caller().call("POST", "/api/tasks", {"text": "It comes late"}, headers={"Idempotency-Key": key})
     expect(page.locator(".task-title")).to_have_text("It comes late")
     expect(page.locator(".task-state")).to_have_text(re.compile("completed"))

@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from gateway.server.principal import Role
 from gateway.server.tokens import Tokens
@@ -22,8 +24,6 @@ from tests.support.waiting import until
 
 AXE = AXE_FILE_PATH.read_text()
 GRAVE = ("serious", "critical")
-REFUSED = "Failed to load resource: the server responded"
-"""What the browser itself says of each request that was refused."""
 
 
 class Site:
@@ -83,11 +83,10 @@ class Visit:
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page, self.site = page, site
-        self.complaints: list[str] = []
-        self._refused = 0
-        page.on("response", self._count)
+        self._heard: list[str] = []
+        self._expected: list[str] = []
         page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
 
     def let_in(self, token: str | None = None) -> None:
         """By the address that `headway open` opens."""
@@ -95,18 +94,18 @@ class Visit:
         self.page.goto(f"/#code={code}")
         self.page.wait_for_selector("#nav a")
 
-    def forget_complaints(self) -> None:
-        """For tests that cut a connection, or are refused: a browser says so in its console, a moment later."""
-        until(self._all_told, 10, lambda: f"{self._refused} were refused; {self.complaints}")
-        self._refused = 0
-        self.complaints.clear()
+    def is_refused(self, status: int, path: str) -> None:
+        """Requests of this path (a pattern) are: a browser says so in its console, at a moment of its own."""
+        self._expected.append(rf"the server responded with a status of {status} .*\({path}\)$")
 
-    def _all_told(self) -> bool:
-        self.page.evaluate("1")  # what has come is heard meanwhile
-        return sum(said.startswith(REFUSED) for said in self.complaints) >= self._refused
+    def is_cut_off(self) -> None:
+        """The gateway goes away: whatever asks it meanwhile fails, as a browser says of each."""
+        self._expected.append(r"\bnet::ERR_|^TypeError: Failed to fetch dynamically imported module")
 
-    def _count(self, response: Response) -> None:
-        self._refused += response.status >= 400
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser said of the page, with the path that it is about, and nobody expects."""
+        return [said for said in self._heard if not any(re.search(one, said) for one in self._expected)]
 
     def grave_findings(self) -> list[str]:
         """What the accessibility check finds on what is shown now, of the kinds that keep people out."""
@@ -120,7 +119,7 @@ class Visit:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self._heard.append(f"{message.text} ({urlsplit(message.location['url']).path})")
 
 
 @contextmanager

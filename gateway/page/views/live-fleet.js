@@ -14,8 +14,8 @@ export class Fleet {
     this.zones = h("ul", { class: "bars" });
     this.hosts = h("ul", { class: "bars" });
     this.agents = h("ul", { class: "bars" });
-    this.moreHosts = h("p", { class: "quiet" });
-    this.moreAgents = h("a", { class: "quiet", href: "/agents" });
+    this.moreHosts = h("p", { class: "quiet", hidden: true });
+    this.moreAgents = h("a", { class: "quiet", href: "/agents", hidden: true });
     this.none = empty("No host of agents is there.", h("p", {}, "Start the line: ", h("code", {}, "headway up")));
     this.byZone = panel("Instances by zone", this.zones);
     this.byZone.hidden = true;
