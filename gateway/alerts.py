@@ -73,10 +73,9 @@ def silence(
     return _command("silence", target, now + for_s * 1_000_000, by, comment, now)
 
 
-def silences(commands: Iterable[AlertCommand], now: int) -> list[AlertCommand]:
+def lasting(silences: Mapping[str, AlertCommand], now: int) -> list[AlertCommand]:
     """Those that still last, by what they are of: of a rule also while none of its alerts fires."""
-    newest = {one["target"]: one for one in commands if one["kind"] == "silence"}
-    return [one for _, one in sorted(newest.items()) if (one["until_at"] or 0) > now]
+    return [one for _, one in sorted(silences.items()) if (one["until_at"] or 0) > now]
 
 
 def obeyed(command: AlertCommand, alerts: Mapping[str, Alert]) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from gateway.nearest import did_you_mean
 from infra import fleet, registry
 from infra.settings import Settings
@@ -13,7 +13,7 @@ INSTANCES_MAX = 10_000
 REASON_CHARS_MAX = 500
 
 
-class NoAgent(BadInput):
+class NoAgent(GatewayError):
     """There is no agent of this name."""
 
 
@@ -27,7 +27,7 @@ class Wish(NamedTuple):
 
 
 def scale(settings: Settings, wish: Wish) -> AgentDesired:
-    """Raises BadInput, KafkaTrouble."""
+    """Raises NoAgent, BadInput, KafkaTrouble."""
     zones = settings.zone_names
     if not 0 <= wish.instances <= INSTANCES_MAX:
         raise BadInput(f"{wish.instances} instances are not accepted; it takes 0 to {INSTANCES_MAX:,}.")

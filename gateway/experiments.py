@@ -1,11 +1,11 @@
 """Experiments on the line, for the person who runs them: a draft from what was asked, and each change of one."""
 
-import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
+from gateway.nearest import did_you_mean
 from infra import experiments
 from infra.settings import BadSettings, Settings, as_text, varying, with_values
 from processors.experiments import lifecycle
@@ -67,8 +67,7 @@ def find(settings: Settings, name: str) -> Experiment:
 def value_now(settings: Settings, known: Mapping[str, Experiment], parameter: str) -> str:
     """What the line works with for tasks in no experiment."""
     if parameter not in varying():
-        near = difflib.get_close_matches(parameter, varying(), n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        meant = did_you_mean(parameter, varying())
         raise BadInput(
             f"{parameter!r} is no setting that experiments can vary{meant} There are: {', '.join(varying())}."
         )
@@ -102,9 +101,8 @@ def _change(settings: Settings, make: Callable[[dict[str, Experiment]], Experime
 
 def _named(known: Mapping[str, Experiment], name: str) -> Experiment:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        listed = f"did you mean {near[0]}?" if near else "`headway experiment list` shows those there are."
-        raise BadInput(f"There is no experiment {name!r}; {listed}")
+        near = did_you_mean(name, known)
+        raise GatewayError(f"There is no experiment {name}{near} `headway experiment list` shows those there are.")
     return known[name]
 
 

@@ -1,12 +1,14 @@
 """A load to forecast: a table of times and values in CSV, or what the line completed. Bounded; errors name the line."""
 
 import csv
+import io
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -19,6 +21,7 @@ from infra.warehouse.questions import questions
 
 BYTES_MAX = 200_000_000
 ROWS_MAX = 2_000_000
+STDIN = Path("-")
 MISSING = {"", "na", "n/a", "nan", "null", "none", "#n/a"}
 HISTORY_HOURS = 168
 """What is looked at of the line's own past: a week."""
@@ -47,7 +50,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 def read_loads(path: Path, *, time: str, value: str, zone: ZoneInfo | None) -> Loads:
-    """The columns `time` and `value` of a CSV; times that name no zone are of `zone`, else of UTC."""
+    """The columns `time` and `value` of a CSV; times that name no zone are of `zone`, else of UTC. `-` is stdin."""
     moments: list[float] = []
     values: list[float] = []
     offsets: list[int] = []
@@ -58,9 +61,11 @@ def read_loads(path: Path, *, time: str, value: str, zone: ZoneInfo | None) -> L
         offsets.append(ahead)
         values.append(_number(number.strip(), value, line))
         if len(values) > ROWS_MAX:
-            raise BadInput(f"{path} has more than {ROWS_MAX:,} rows: leave out older ones, or put them in wider steps.")
+            raise BadInput(
+                f"{_named(path)} has more than {ROWS_MAX:,} rows: leave out older ones, or put them in wider steps."
+            )
     if not values:
-        raise BadInput(f"{path} has no rows below its head: it needs a time and a value in each.")
+        raise BadInput(f"{_named(path)} has no rows below its head: it needs a time and a value in each.")
     return Loads(np.array(moments), np.array(values), np.array(offsets, dtype=np.int64), clock.zoneless)
 
 
@@ -88,39 +93,53 @@ def own_loads(asker: Asker, step_s: int) -> tuple[Loads, int]:
 
 def _cells(path: Path, time: str, value: str) -> Iterator[tuple[int, str, str]]:
     """Line number, time and value of each row."""
+    of = _named(path)
     try:
-        if path.stat().st_size > BYTES_MAX:
-            raise BadInput(f"{path} is larger than {BYTES_MAX // 1_000_000} MB: leave out older rows.")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _opened(path) as file:
             head = file.readline()
             if not head.strip():
-                raise BadInput(f"{path} is empty: it needs the head {time},{value} and a row for each time.")
+                raise BadInput(f"{of} is empty: it needs the head {time},{value} and a row for each time.")
             mark = max(",;\t", key=head.count)
             names = [name.strip() for name in next(csv.reader([head], delimiter=mark))]
-            places = [_place(path, names, name, option) for name, option in ((time, "--time"), (value, "--value"))]
+            places = [_place(of, names, name, option) for name, option in ((time, "--time"), (value, "--value"))]
             rows = csv.reader(file, delimiter=mark)
             for row in rows:
                 if not any(cell.strip() for cell in row):
                     continue
                 if len(row) <= max(places):
                     raise BadInput(
-                        f"Line {rows.line_num + 1} of {path} has {len(row)} of {len(names)} columns: complete it."
+                        f"Line {rows.line_num + 1} of {of} has {len(row)} of {len(names)} columns: complete it."
                     )
                 yield rows.line_num + 1, row[places[0]], row[places[1]]
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadInput(f"{of} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from error
+        raise BadInput(f"{of} is not UTF-8 text: save it as CSV in UTF-8.") from error
     except csv.Error as error:
-        raise BadInput(f"{path} is no CSV that can be read: {error}.") from error
+        raise BadInput(f"{of} is no CSV that can be read: {error}.") from error
 
 
-def _place(path: Path, names: list[str], name: str, option: str) -> int:
+def _opened(path: Path) -> TextIO:
+    if path == STDIN:
+        content = sys.stdin.buffer.read(BYTES_MAX + 1)
+    else:
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+    if len(content) > BYTES_MAX:
+        raise BadInput(f"{_named(path)} is larger than {BYTES_MAX // 1_000_000} MB: leave out older rows.")
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+
+
+def _named(path: Path) -> str:
+    return "stdin" if path == STDIN else str(path)
+
+
+def _place(of: str, names: list[str], name: str, option: str) -> int:
     if names.count(name) == 1:
         return names.index(name)
     if name in names:
-        raise BadInput(f'{path} has several columns named "{name}": rename them.')
-    raise BadInput(f'{path} has no column "{name}" ({option}). Its columns are: {", ".join(names)}.')
+        raise BadInput(f'{of} has several columns named "{name}": rename them.')
+    raise BadInput(f'{of} has no column "{name}" ({option}). Its columns are: {", ".join(names)}.')
 
 
 def _number(text: str, column: str, line: int) -> float:

@@ -20,6 +20,7 @@ from schemas.events import (
     AgentDesired,
     AgentWeight,
     Alert,
+    AlertCommand,
     AlertRule,
     Experiment,
     HostDesired,
@@ -37,7 +38,7 @@ from schemas.topics import TOPICS
 AGENTS, POOLS, EXPERIMENTS = "agents.registry", "pools.status", "experiments"
 SKILLS = "skills.registry"
 NOTES = "knowledge"
-RULES, ALERTS = "alert.rules", "alerts"
+RULES, ALERTS, SILENCES = "alert.rules", "alerts", "alert.commands"
 DESIRED, HOSTS = "fleet.desired", "fleet.hosts"
 WEIGHTS = "agents.weights"
 SCHEDULES, RUNS = "schedules", "schedule.runs"
@@ -50,6 +51,7 @@ _SHOWN = {
     NOTES: "notes",
     RULES: "rules",
     ALERTS: "alerts",
+    SILENCES: "silences",
     SCHEDULES: "schedules",
     RUNS: "schedule_runs",
     MODELS: "models",
@@ -75,7 +77,7 @@ log = structlog.get_logger()
 
 
 def newest(settings: Settings, topic: str) -> dict[str, Any]:
-    """What was published by now, by key; what is taken out is there too."""
+    """What was published by now, by key; what is taken out is there too. Of the commands to alerts only silences."""
     known: dict[str, Any] = {}
     for message in kafka.read_all(settings, topic):
         _apply(message, TOPICS[topic].events[0], known)
@@ -101,6 +103,8 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
             raise BadMessage(f"{key!r} is no {form.what}'s id")
         if event == "RoutingModel":
             models.check(decoded)
+        if event == "AlertCommand" and decoded["kind"] != "silence":
+            return False
         known[key] = decoded
     except BadMessage as error:
         metrics.BAD_MESSAGES.labels(message.topic()).inc()
@@ -114,12 +118,12 @@ def _apply(message: Message, event: str, known: dict[str, Any]) -> bool:
 
 class Registry:
     """The newest agents, skills, notes, rules, schedules with their runs, pool states, experiments, models, alerts,
-    wishes for the fleet, and scenarios and runs of the lab, kept up to date by a thread.
+    silences, wishes for the fleet, and scenarios and runs of the lab, kept up to date by a thread.
 
     `agents`, `skills`, `notes`, `rules` and `schedules` hold those that are not removed; each is a new dict after a
     change, and `version` counts the changes of agents, skills and weights. `removed` names the agents that were taken
-    out. `experiments`, `models`, `alerts`, `schedule_runs`, `desired`, `hosts`, `weights` and those of the lab are new
-    dicts after each change too.
+    out. `experiments`, `models`, `alerts`, `silences`, `schedule_runs`, `desired`, `hosts`, `weights` and those of
+    the lab are new dicts after each change too. A silence that is over stays among `silences`.
     `pools` changes in place. Repeats and restarts do no harm: the newest record of a key is the truth.
     """
 
@@ -139,6 +143,7 @@ class Registry:
         self.models: dict[str, RoutingModel] = {}
         self.rules: dict[str, AlertRule] = {}
         self.alerts: dict[str, Alert] = {}
+        self.silences: dict[str, AlertCommand] = {}
         self.desired: dict[str, AgentDesired] = {}
         self.hosts: dict[str, HostDesired] = {}
         self.weights: dict[str, AgentWeight] = {}

@@ -33,6 +33,7 @@ from infra.registry import (
     RULES,
     RUNS,
     SCHEDULES,
+    SILENCES,
     SKILLS,
     WEIGHTS,
     Registry,
@@ -40,8 +41,8 @@ from infra.registry import (
 from infra.settings import Settings
 
 _FOLLOWED = (
-    *(AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SCHEDULES, RUNS, DESIRED, HOSTS, WEIGHTS),
-    *(LAB_SCENARIOS, LAB_RUNS),
+    *(AGENTS, POOLS, EXPERIMENTS, SKILLS, MODELS, NOTES, RULES, ALERTS, SILENCES, SCHEDULES, RUNS, DESIRED, HOSTS),
+    *(WEIGHTS, LAB_SCENARIOS, LAB_RUNS),
 )
 
 

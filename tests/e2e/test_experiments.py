@@ -160,7 +160,6 @@ def test_there_is_a_look_while_the_line_never_rests(judged_line, tasks):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("start", "nobody"), "There is no experiment 'nobody'"),
         (("create", "x", "--parameter", "balancr", "--arm", "b=adaptive"), "did you mean balancer?"),
         (("create", "x", "--parameter", "balancer", "--arm", "b=fastest"), "it takes one of"),
         (("create", "x", "--parameter", "balancer", "--arm", "b"), "write each once, as in --arm fast=adaptive"),
@@ -173,3 +172,7 @@ def test_there_is_a_look_while_the_line_never_rests(judged_line, tasks):
 def test_what_cannot_be_is_refused_with_what_would(judged_line, words, said):
     assert said in command(judged_line, *words, code=2)
     assert "x" not in experiments.read(judged_line)
+
+
+def test_a_name_that_nothing_has_is_not_there_and_no_wrong_usage(judged_line):
+    assert "There is no experiment nobody." in command(judged_line, "start", "nobody", code=1)

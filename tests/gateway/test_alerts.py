@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.alerts import SILENCE_S_MAX, acknowledgement, listed, obeyed, seconds, seen_by, silence, silences
+from gateway.alerts import SILENCE_S_MAX, acknowledgement, lasting, listed, obeyed, seconds, seen_by, silence
 from gateway.cli import headway
 from gateway.errors import BadInput
 from infra import definitions
@@ -50,12 +50,8 @@ def test_what_is_no_time_is_refused_with_what_would_be(text):
 
 
 def test_silences_that_last_are_listed_also_where_nothing_fires():
-    def command(target, until, kind="silence"):
-        return {"target": target, "kind": kind, "until_at": until}
-
-    said = [command("b", 50), command("a", 90), command("b", 200), command("a", 91), command("c", 300)]
-    said += [command("c", 100), command("d", None, "acknowledge")]
-    assert [(one["target"], one["until_at"]) for one in silences(said, 100)] == [("b", 200)]
+    said = {name: {"target": name, "until_at": until} for name, until in (("c", 101), ("b", 200), ("a", 100))}
+    assert [(one["target"], one["until_at"]) for one in lasting(said, 100)] == [("b", 200), ("c", 101)]
 
 
 def test_a_command_is_obeyed_when_all_it_concerns_says_so():

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,16 @@ def test_a_person_is_told_how_far_to_trust_it(load: Path) -> None:
     assert said.stdout.count("JST") == 4
     assert "Over its own past it was off by" in said.stdout
     assert "less than repeating what was 1 d earlier, and the 90% interval held" in said.stdout
+
+
+def test_a_table_comes_by_stdin_too_and_each_time_ahead_is_told_with_its_day(load: Path) -> None:
+    runner, words = CliRunner(), ["fleet", "forecast", "-"]
+    said = runner.invoke(headway, words, input=load.read_bytes())
+    assert said.exit_code == 0, said.output
+    assert said.stdout == forecast(load).stdout
+    first = datetime.fromtimestamp(float(load.read_text().splitlines()[-1].split(",")[0]) + 900, UTC)
+    assert f"{first:%a %Y-%m-%d %H:%M} UTC" in said.stdout
+    assert "stdin is empty" in runner.invoke(headway, words, input=b"").stderr
 
 
 def test_a_day_ahead_is_shown_thinned_and_a_step_may_be_wider(load: Path) -> None:

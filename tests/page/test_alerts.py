@@ -45,3 +45,32 @@ def test_an_alert_is_seen_at_once_taken_on_silenced_and_over(visit: Visit, site:
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert visit.grave_findings() == []
+
+
+def test_a_rule_is_silenced_while_nothing_fires_and_everybody_sees_until_when_by_whom_and_why(
+    visit: Visit, site: Site
+) -> None:
+    page = visit.page
+    page.goto("/alerts")
+    silence = page.get_by_role("table", name="Silences that last").locator("tr", has_text="full-queue")
+    expect(silence).to_have_count(0)
+    page.get_by_role("button", name="Silence: full-queue").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("option")).to_have_text(["Choose", "30 minutes", "2 hours", "1 day"])
+    dialog.get_by_label("Why").fill("a <b>load</b> test")
+    dialog.get_by_role("button", name="Silence").click()
+    expect(silence).to_contain_text("a <b>load</b> test")
+    assert visit.grave_findings() == []
+    visit.let_in(site.token(role="viewer"))
+    page.goto("/alerts")
+    expect(silence).to_contain_text("local")
+    expect(page.get_by_role("button", name="Silence: full-queue")).to_have_count(0)
+    expect(page.get_by_role("button", name="End it: full-queue")).to_have_count(0)
+    visit.let_in()
+    page.goto("/alerts")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visit.grave_findings() == []
+    page.get_by_role("button", name="End it: full-queue").click()
+    expect(silence).to_have_count(0)
+    assert "full-queue" not in [one["target"] for one in site.caller().get("/api/alerts")["silences"]]

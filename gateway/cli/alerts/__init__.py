@@ -11,15 +11,14 @@ from gateway import alerts as of_alerts
 from gateway.cli.alerts.rules import rules
 from gateway.cli.output import json_option, print_json, remark, say, table
 from gateway.errors import GatewayError
-from gateway.history import newest_by_key, reach, read
+from gateway.history import newest_by_key, reach
 from gateway.nearest import did_you_mean
 from gateway.sending import Sender, now_us
 from gateway.units import duration, many, moment
-from infra.registry import ALERTS, RULES
+from infra.registry import ALERTS, RULES, SILENCES, newest
 from infra.settings import Settings, load_settings
 from schemas.events import Alert, AlertCommand
 
-COMMANDS = "alert.commands"
 OBEYED_S = 5.0
 """How long the monitor may take to say that it has followed a command."""
 RESOLVED_SHOWN = 20
@@ -73,9 +72,7 @@ def _list(everything: bool, as_json: bool) -> None:
 
 
 def _tell_silences(settings: Settings, now: int) -> None:
-    since_us = now - of_alerts.SILENCE_S_MAX * 1_000_000
-    commands: Any = [record.event for record in read(settings, COMMANDS, since_us=since_us)]
-    for one in of_alerts.silences(commands, now):
+    for one in of_alerts.lasting(newest(settings, SILENCES), now):
         why = f", {one['comment']!r}" if one["comment"] else ""
         say(f"{one['target']} is silent until {moment(one['until_at'] or 0)}, by {one['by']}{why}.")
 

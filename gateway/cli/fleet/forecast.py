@@ -58,8 +58,9 @@ def forecast(
 ) -> None:
     """Forecast a load from its history, with an interval, and say what such forecasts were worth so far.
 
-    FILE is CSV with a row for each time: ISO 8601, or seconds or milliseconds since 1970. Without FILE it is the tasks
-    that the line completed in the last 7 days. docs/forecast.md tells how it is done, and what was measured.
+    FILE is CSV with a row for each time: ISO 8601, or seconds or milliseconds since 1970; - is stdin. Without FILE it
+    is the tasks that the line completed in the last 7 days. docs/forecast.md tells how it is done, and what was
+    measured.
 
     Example: headway fleet forecast load.csv --horizon 6h --timezone Asia/Tokyo
     """
@@ -138,10 +139,9 @@ def _show(found: "Forecast", recent: list[float | None], confidence: float, zone
         say()
     count = len(found.value)
     shown = sorted({*range(0, count, -(-count // SHOWN)), count - 1})
-    many_days = found.at_s[-1] - found.at_s[0] >= 86_400
     rows = (
         [
-            _clock(found.at_s[i], zone, many_days),
+            _clock(found.at_s[i], zone),
             *(_amount(number) for number in (found.value[i], found.low[i], found.high[i])),
         ]
         for i in shown
@@ -154,9 +154,8 @@ def _show(found: "Forecast", recent: list[float | None], confidence: float, zone
         remark(note)
 
 
-def _clock(at_s: int, zone: tzinfo, with_day: bool) -> str:
-    at = datetime.fromtimestamp(at_s, zone)
-    return at.strftime("%Y-%m-%d %H:%M" if with_day else "%a %H:%M:%S" if at_s % 60 else "%a %H:%M") + f" {at:%Z}"
+def _clock(at_s: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(at_s, zone).strftime(f"%a %Y-%m-%d %H:%M{':%S' if at_s % 60 else ''} %Z")
 
 
 def _amount(number: float) -> str:

@@ -1,19 +1,13 @@
 /** One alert that fires: what is seen, what was done, what to do, and what somebody may say to it. */
 
-import { get, post } from "../api.js";
+import { post } from "../api.js";
 import { asked } from "../asking.js";
 import { fill, h, say } from "../dom.js";
 import { duration, time } from "../format.js";
 import { markdown } from "../markdown.js";
-import { toast } from "../ui.js";
+import { button, toast } from "../ui.js";
 import { mark, silentFor } from "./alerts-said.js";
-
-const SILENCES = [
-  ["1800", "30 minutes"],
-  ["7200", "2 hours"],
-  ["86400", "1 day"],
-  ["0", "no longer: end the silence"],
-];
+import { WHY_MOST, silence } from "./alerts-silence.js";
 
 /** The card, whose parts `draw` fills. */
 export function make(alert) {
@@ -32,7 +26,7 @@ export function make(alert) {
 }
 
 /** Changes what is other than before, so that what somebody is about to press stays where it is. */
-export function draw(card, alert, { rules, admin, onchange }) {
+export function draw(card, alert, { rules, admin, onchange, onsilence }) {
   const { parts, drawn } = card;
   const once = (name, sign, work) => {
     if (drawn[name] === sign) return;
@@ -49,8 +43,8 @@ export function draw(card, alert, { rules, admin, onchange }) {
   const advice = rules.get(alert.rule)?.advice ?? "";
   once("advice", advice, () => fill(parts.advice, h("summary", {}, "What to do"), markdown(advice)));
   parts.advice.hidden = !advice;
-  const mine = admin && `${alert.acknowledged_at} ${alert.since_at}`;
-  once("buttons", mine, () => fill(parts.buttons, admin ? buttonsOf(alert, onchange) : null));
+  const mine = admin && `${alert.acknowledged_at} ${alert.since_at} ${alert.silenced_until_at}`;
+  once("buttons", mine, () => fill(parts.buttons, admin ? buttonsOf(alert, onchange, onsilence) : null));
 }
 
 function headOf(alert) {
@@ -71,35 +65,15 @@ function peopleOf(alert) {
 
 const linkOf = (id) => [h("a", { href: `/tasks/${encodeURIComponent(id)}` }, id), " "];
 
-function buttonsOf(alert, onchange) {
-  const at = `/api/alerts/${encodeURIComponent(alert.alert_id)}`;
+function buttonsOf(alert, onchange, onsilence) {
+  const { alert_id: id } = alert;
   async function acknowledge() {
-    const given = await asked(`Take on ${alert.alert_id}? Others see that you do.`, "Acknowledge");
-    if (given) await done(post(`${at}/ack`, commented(given)), onchange, "You have taken it on.");
-  }
-  async function silence() {
-    const field = { name: "for_s", label: "For", options: SILENCES, value: "7200" };
-    const question = `Notify nobody of ${alert.alert_id} for a while? It is seen here all the same.`;
-    const given = await asked(question, "Silence", { field });
+    const given = await asked(`Take on ${id}? Others see that you do.`, "Acknowledge", { whyMost: WHY_MOST });
     if (!given) return;
-    const work = post(`${at}/silence`, { for_s: Number(given.for_s), ...commented(given) }).then(() => get(at));
-    const said = given.for_s === "0" ? "The silence is over." : "Nobody is notified of it for a while.";
-    await done(work, (told) => onchange(told.alert), said);
+    onchange(await post(`/api/alerts/${encodeURIComponent(id)}/ack`, given.reason ? { comment: given.reason } : {}));
+    toast("You have taken it on.");
   }
-  const button = (label, work) => {
-    const aria = { label: `${label}: ${alert.alert_id}` };
-    return h("button", { type: "button", aria, onclick: work }, label);
-  };
-  return [!alert.acknowledged_by && button("Acknowledge", acknowledge), button("Silence", silence)];
-}
-
-const commented = ({ reason }) => (reason ? { comment: reason.slice(0, 300) } : {});
-
-async function done(work, onchange, said) {
-  try {
-    onchange(await work);
-    toast(said);
-  } catch (error) {
-    toast(error.message, "bad");
-  }
+  const quiet = async () => (await silence(id, id, silentFor(alert) > 0)) && onsilence();
+  const named = (label, work) => button(label, work, { aria: { label: `${label}: ${id}` } });
+  return [!alert.acknowledged_by && named("Acknowledge", acknowledge), named("Silence", quiet)];
 }

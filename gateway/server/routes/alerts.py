@@ -26,7 +26,14 @@ async def list_alerts(call: Call) -> Reply:
     found = alerts.listed(known.values(), None if state == "all" else state)
     shown, cursor = page(call, found, "alert_id")
     firing = sum(alert["state"] == "firing" for alert in known.values())
-    return Reply({"alerts": [_seen(call, alert) for alert in shown], "next": cursor, "firing": firing})
+    return Reply(
+        {
+            "alerts": [_seen(call, alert) for alert in shown],
+            "next": cursor,
+            "firing": firing,
+            "silences": alerts.lasting(call.services.registry.silences, now_us()),
+        }
+    )
 
 
 async def show(call: Call) -> Reply:
@@ -75,15 +82,25 @@ def _seen(call: Call, alert: Alert) -> Alert:
 
 async def _obeyed(call: Call, command: AlertCommand) -> None:
     """Returns when the monitor has followed, so that who asks next sees it; or after a while, for it will."""
+    known = call.services.registry
     await call.services.outbox.alert_command(command)
     until = time.monotonic() + READ_BACK_S
-    while not alerts.obeyed(command, call.services.registry.alerts) and time.monotonic() < until:  # noqa: ASYNC110  a thread
+
+    def seen() -> bool:
+        told = command["kind"] != "silence" or known.silences.get(command["target"]) == command
+        return told and alerts.obeyed(command, known.alerts)
+
+    while not seen() and time.monotonic() < until:  # noqa: ASYNC110  a thread
         await asyncio.sleep(0.02)
 
 
 # --- the declarations
 
-PARTS: dict[str, Schema] = {"Alert": event("alert"), "AlertRule": event("alert_rule")}
+PARTS: dict[str, Schema] = {
+    "Alert": event("alert"),
+    "AlertRule": event("alert_rule"),
+    "AlertCommand": event("alert_command"),
+}
 _ID = Parameter("alert_id", "path", text("an alert's id", minLength=1, maxLength=400), example("alert")["alert_id"])
 _TARGET = Parameter(
     "alert_id",
@@ -112,9 +129,17 @@ ROUTES = [
                 "alerts": many(ref("Alert"), "Then those that were resolved, the last first."),
                 "next": NEXT,
                 "firing": whole("How many fire."),
+                "silences": many(
+                    ref("AlertCommand"), "Those that last, of alerts and of rules; of a rule also while nothing fires."
+                ),
             },
         ),
-        example=lambda: {"alerts": [_example()], "next": None, "firing": 1},
+        example=lambda: {
+            "alerts": [_example()],
+            "next": None,
+            "firing": 1,
+            "silences": [example("alert_command")],
+        },
         doc="Tasks that show an alert are left out for who may not see them.",
         parameters=[
             Parameter("state", "query", text("state", enum=["firing", "resolved", "all"], default="all"), "firing"),

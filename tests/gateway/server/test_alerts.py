@@ -62,6 +62,20 @@ def test_an_alert_is_taken_on_and_silenced_by_admins(gateway: Gateway, admin: Ca
     assert (refused.status, "nothing to take on" in refused.body["detail"]) == (409, True)
 
 
+def test_a_silence_of_a_rule_is_listed_at_once_also_while_nothing_fires_until_it_is_ended(
+    gateway: Gateway, admin: Caller
+) -> None:
+    def silent() -> list[tuple[str, str, str]]:
+        told = as_declared("GET", "/api/alerts", gateway.caller("other", "viewer").get("/api/alerts"))["silences"]
+        return [(one["target"], one["by"], one["comment"]) for one in told if one["target"] == "full-queue"]
+
+    path = "/api/alerts/full-queue/silence"
+    assert admin.call("POST", path, {"for_s": 3600, "comment": "a load test"}).status == 200
+    assert silent() == [("full-queue", "admin of acme", "a load test")]
+    assert admin.call("POST", path, {"for_s": 0}).status == 200
+    assert silent() == []
+
+
 def test_a_rule_is_made_and_taken_out(gateway: Gateway, admin: Caller, name: str) -> None:
     path = f"/api/rules/{name}"
     body = {"description": "Many wait.", "measure": "queue_share", "above": 0.5, "severity": "info", "advice": "Look."}
