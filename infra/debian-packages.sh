@@ -6,7 +6,7 @@ missing=()
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 command -v kcat >/dev/null || missing+=(kcat) # the tests read and write topics with a tool that is not ours
-command -v chromium >/dev/null || missing+=(chromium) # the page is tested in a real browser
+command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell) # the page is tested in a real browser
 ((${#missing[@]})) || exit 0
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
     echo "missing Debian packages: ${missing[*]}; install them first" >&2

@@ -31,7 +31,7 @@ export default async function view(context) {
   async function load(holds = () => true) {
     const [told, known] = await Promise.all([get("/api/alerts"), get("/api/rules")]);
     if (!holds()) return;
-    learn(told.alerts);
+    learn(told.alerts.filter((one) => !(alerts.get(one.alert_id)?.at > one.at))); // live may have told more since
     silences = told.silences;
     rules = new Map(known.rules.map((rule) => [rule.rule, rule]));
   }
