@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.support.site import Site, Visit, one_context
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -213,6 +214,23 @@ def test_what_is_refused_says_why_and_can_be_changed(page: Page) -> None:
     ended(turn, "failed")
     expect(turn.locator(".note")).to_contain_text("There is no answer")
     expect(turn.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_first_message_that_is_taken_back_leaves_the_room_that_it_began(page: Page) -> None:
+    page.goto("/chat")
+    message = page.get_by_label("Message", exact=True)
+    message.fill("é" * 40_000)
+    page.keyboard.press("Enter")
+    page.locator(".pending .refused").get_by_role("button", name="Change it").click()
+    message.fill("Something shorter")
+    told: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(frame)))
+    page.reload()
+    until(lambda: page.evaluate("1") and any('"conversation"' in str(frame) for frame in told), 15, "it is told")
+    expect(message).to_have_value("Something shorter")
+    expect(message).to_be_visible()
+    message.press("Enter")
+    ended(page.locator("article.turn[data-task]"))
 
 
 def test_a_conversation_is_found_again_among_conversations_alone_and_taken_along(

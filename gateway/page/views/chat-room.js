@@ -7,7 +7,7 @@ import { fill, h, keep, paced, say } from "../dom.js";
 import { time, words } from "../format.js";
 import { missing, toast } from "../ui.js";
 import { Bottom } from "./chat-bottom.js";
-import { keepUnsent, unsentOf } from "./chat-kept.js";
+import { draftOf, keepUnsent, unsentOf } from "./chat-kept.js";
 import { addAccepted, addOlder, apply, complete, isOpen, storyOf } from "./chat-story.js";
 import { TurnView } from "./chat-turn.js";
 import { pendingView, updatePending } from "./chat-pending.js";
@@ -37,6 +37,7 @@ export class Room {
     this.element = h("div", { class: "talk" }, this.bottom.element, this.lost, this.told);
     this.soon = paced(() => this.#draw());
     this.chat = new Chat(id, { accessToken, unsent: unsentOf(id) });
+    this.begun = this.chat.unsent.size > 0 || Boolean(draftOf(id)); // by this reader, though nothing is said yet
     Object.assign(this.chat, {
       onevent: (message) => this.#hear(message),
       onstate: (state) => this.#state(state),
@@ -58,6 +59,7 @@ export class Room {
   }
 
   send(message) {
+    this.begun = true;
     this.bottom.stick();
     this.chat.send(message);
   }
@@ -176,7 +178,7 @@ export class Room {
 
   /** Whether nobody ever said anything here: an address that was mistyped, or of somebody else's. */
   get isNowhere() {
-    return Boolean(this.story) && !this.story.turns.size && !this.story.more && !this.chat.unsent.size;
+    return Boolean(this.story) && !this.story.turns.size && !this.story.more && !this.begun;
   }
 
   /** What stands where there are no messages. */
