@@ -32,9 +32,10 @@ class Record(NamedTuple):
 
 
 def change(settings: Settings, writer: str, what: str, make: Callable[[], tuple[T, Sequence[Record]]]) -> T:
-    """What `make` answers, once its records are written, all or none. It reads and decides, may raise, and is called
-    again when another was faster: a second one under the same `writer`, a transactional id, fences the first, so no
-    change is made on what is no longer true. `what` is changed, in words. Raises KafkaTrouble."""
+    """What `make` answers, once its records are written, all or none, and whoever reads finds them. It reads and
+    decides, may raise, and is called again when another was faster: a second one under the same `writer`, a
+    transactional id, fences the first, so no change is made on what is no longer true. `what` is changed, in words.
+    Raises KafkaTrouble."""
     for left in reversed(range(_TRIES)):
         try:
             return _change(settings, writer, make)
@@ -55,4 +56,5 @@ def _change(settings: Settings, writer: str, make: Callable[[], tuple[T, Sequenc
         for record in records:
             producer.produce(record.topic, record.value, record.key.encode(), headers=record.headers)
         producer.commit_transaction(kafka.ANSWER_S)
+        kafka.await_readable(settings, {record.topic for record in records})
     return made

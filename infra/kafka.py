@@ -5,7 +5,7 @@ import os
 import socket
 import syslog
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -35,6 +35,7 @@ LAB_GROUP = "headway-lab"
 
 ANSWER_S = 10.0  # how long a broker may take to answer before we call it unreachable
 _BROKER_LOOK_S = 0.1
+_READABLE_LOOK_S = 0.005
 _MEMBERS_S = 3.0  # somebody waits to see who is there
 IDLE_S = 30.0  # how long `read_all` waits for a record that must exist
 
@@ -190,6 +191,17 @@ def offsets_at(settings: Settings, topic: str, at_us: int) -> dict[int, int]:
 def _bounds(reader: Consumer, settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     places = _starts(reader, settings, topic, None, None)
     return {p.partition: reader.get_watermark_offsets(p, timeout=ANSWER_S) for p in places}
+
+
+def await_readable(settings: Settings, topics: Iterable[str]) -> None:
+    """Returns when who reads committed records finds all that these topics hold now: the broker answers a commit before
+    that is so. After `ANSWER_S`, or when the broker cannot be asked, all the same: nothing is lost."""
+    until = time.monotonic() + ANSWER_S
+    with contextlib.suppress(KafkaUnreachable):
+        for topic in topics:
+            held = ends(settings, topic, isolation_level="read_uncommitted")
+            while any(end < held[p] for p, end in ends(settings, topic).items()) and time.monotonic() < until:
+                time.sleep(_READABLE_LOOK_S)
 
 
 def _asked(settings: Settings, topic: str, ask: Callable[[Consumer, Settings, str], T], **over: Any) -> T:

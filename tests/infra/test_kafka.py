@@ -5,9 +5,11 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra import kafka
+from infra import changing, kafka
+from infra.changing import Record
 from infra.settings import Settings
 from schemas.topics import TOPICS
 from tests.support.waiting import until
@@ -58,6 +60,7 @@ def test_reads_committed_records_only_to_the_end_as_of_the_call(broker: Settings
         for key in range(5):
             producer.produce(topic, key=str(key), value=f"{turn}-{key}")
         end()
+    kafka.await_readable(broker, [topic])
     committed = [f"{turn}-{key}" for turn in (0, 2) for key in range(5)]
 
     reader = kafka.read_all(broker, topic)
@@ -65,6 +68,7 @@ def test_reads_committed_records_only_to_the_end_as_of_the_call(broker: Settings
     producer.begin_transaction()
     producer.produce(topic, key="later", value="later")
     producer.commit_transaction()
+    kafka.await_readable(broker, [topic])
     assert sorted([first.value().decode(), *(m.value().decode() for m in reader)]) == committed
 
     producer.begin_transaction()
@@ -72,6 +76,22 @@ def test_reads_committed_records_only_to_the_end_as_of_the_call(broker: Settings
     producer.flush()
     assert values(broker, topic) == [*committed, "later"]
     producer.abort_transaction()
+
+
+def test_whoever_reads_after_a_change_finds_it(broker: Settings, topic: str) -> None:
+    reader = kafka.consumer(broker, "changing-test")
+    places = [TopicPartition(topic, p) for p in reader.list_topics(topic, timeout=10).topics[topic].partitions]
+
+    def committed() -> int:
+        return sum(reader.get_watermark_offsets(place, timeout=10)[1] for place in places)
+
+    try:
+        for turn in range(20):
+            before = committed()
+            changing.change(broker, topic, "a test", lambda key=str(turn): (None, [Record(topic, key, b"any")]))  # type: ignore[misc]
+            assert committed() > before
+    finally:
+        reader.close()
 
 
 def test_reads_from_a_time(broker: Settings, topic: str) -> None:

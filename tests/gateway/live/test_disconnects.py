@@ -68,6 +68,7 @@ class Wanderer:
     def __init__(self, to: dict[str, Any], gateways: list[GatewayProcess], access: str, chance: random.Random) -> None:
         self.to, self._gateways, self._access, self._chance = to, gateways, access, chance
         self.heard: list[dict[str, Any]] = []
+        self.done: set[str] = set()
         self.token: str | None = None
         self.first: str | None = None
         self.gaps: list[str] = []
@@ -114,6 +115,8 @@ class Wanderer:
             self.token = message["token"]
         if "task_id" in message["data"]:
             self.heard.append(message)
+            if message["event"] == "task_completed":
+                self.done.add(message["data"]["task_id"])
 
 
 class Tally:
@@ -167,8 +170,7 @@ async def _wander(broker: Settings, gateways: list[GatewayProcess], access: str)
                 if "session_id" in wanderer.to
                 else ends
             )
-            done = {m["data"]["task_id"] for m in wanderer.heard[-200:] if m["event"] == "task_completed"}
-            return wanted <= done
+            return wanted <= wanderer.done
 
         await asyncio.gather(*(wanderer.read_to_the_end(http, enough) for wanderer in wanderers))
     return wanderers, restarts
