@@ -4,11 +4,13 @@ import { get, query as queried } from "../api.js";
 import { fill, h, paced, say } from "../dom.js";
 import { count, number, words } from "../format.js";
 import { empty, failure } from "../ui.js";
+import { looking } from "./experiments-looking.js";
 import { SORTS, ordered, skillsOf, totalsOf, withPool } from "./agents-said.js";
 import { rows as table } from "./agents-rows.js";
 import { skills } from "./agents-skills.js";
 
 const AGAIN_MS = 15_000; // definitions and hosts change seldom; the load of pools comes by itself
+const FIRST_MS = 2000; // while there is none, somebody waits for the first
 const REORDER_MS = 5000;
 const TYPING_MS = 300;
 
@@ -26,8 +28,9 @@ export async function everyone(context, query) {
   await read();
   await look(query);
 
-  async function read() {
+  async function read(holds = () => true) {
     const [{ agents }, { skills: defined }] = await Promise.all([get("/api/agents"), get("/api/skills")]);
+    if (!holds()) return;
     Object.assign(state, { agents, skills: defined });
   }
 
@@ -117,15 +120,12 @@ export async function everyone(context, query) {
   }
 
   const stop = context.live.subscribe({ fleet: true }, hear);
-  const timer = setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      await read();
-      draw();
-    } catch {
-      // The lamp tells; what is shown stays.
-    }
-  }, AGAIN_MS);
+  const pause = () => (state.agents.length ? AGAIN_MS : FIRST_MS);
+  const end = looking(async (holds) => {
+    await read(holds);
+    if (holds()) draw();
+    return pause();
+  }, pause());
   context.keys({ j: () => list.step(1), k: () => list.step(-1) });
   const element = h(
     "div",
@@ -136,7 +136,7 @@ export async function everyone(context, query) {
     body,
   );
   paint();
-  return { element, change: look, leave: () => (stop(), clearInterval(timer), bar.leave()) };
+  return { element, change: look, leave: () => (stop(), end(), bar.leave()) };
 }
 
 /** The heading with the words to look for, the order, and the other view of the same: skills. */
