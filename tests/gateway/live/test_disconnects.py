@@ -82,19 +82,20 @@ class Wanderer:
             await asyncio.sleep(self._chance.choice([0.0, 0.1, 0.5, 4.0]) * self._chance.random())
 
     async def read_to_the_end(self, http: aiohttp.ClientSession, enough: Any) -> None:
+        """It stays: what all of them missed at once is read from the topics, and who leaves meanwhile begins anew."""
         async with asyncio.timeout(120):
             while not enough(self):
                 with suppress(aiohttp.ClientError, OSError):
-                    await self._read(http, 1.0)
+                    await self._read(http, 120.0, enough)
 
-    async def _read(self, http: aiohttp.ClientSession, stay_s: float) -> None:
+    async def _read(self, http: aiohttp.ClientSession, stay_s: float, enough: Any = lambda self: False) -> None:
         """For some time after its first message; then the connection is cut, whatever is under way."""
         url = self._chance.choice(self._gateways).url + "/ws"
         headers = {"Authorization": f"Bearer {self._access}"}
         async with http.ws_connect(url, headers=headers, max_msg_size=0) as socket:
             await socket.send_json({"action": "subscribe", **self.to} | ({"token": self.token} if self.token else {}))
             until_s = None
-            while until_s is None or time.monotonic() < until_s:
+            while (until_s is None or time.monotonic() < until_s) and not enough(self):
                 left = 30.0 if until_s is None else max(0.001, until_s - time.monotonic())
                 try:
                     frame = await socket.receive(timeout=left)
