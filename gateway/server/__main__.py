@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import signal
 import sys
@@ -24,10 +23,6 @@ GC = (10_000, 10, 1_000)
 """The tasks in memory are many objects that live long: to look at all of them for garbage takes a quarter of a second,
 in which nobody is answered, and finds nothing."""
 
-KNOWN_S = 5.0
-"""So long nobody is answered until all that is defined is read: who asks first would be told that there is nothing.
-Without Kafka it goes on after that all the same."""
-
 
 async def serve(settings: Settings, index: int) -> None:
     host, port = settings.gateway_host, settings.gateway_port + index
@@ -40,8 +35,6 @@ async def serve(settings: Settings, index: int) -> None:
     try:
         if index == 0:  # one makes it, the others find it
             app[SERVICES].tokens.local(now_us())
-        with contextlib.suppress(kafka.KafkaUnreachable):
-            await asyncio.to_thread(app[SERVICES].registry.wait_ready, KNOWN_S)
         await web.TCPSite(runner, host, port, backlog=4096).start()
         structlog.get_logger().info("listening", host=host, port=port)
         await stopped.wait()

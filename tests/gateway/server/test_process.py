@@ -14,7 +14,6 @@ import pytest
 
 from gateway.live.live import SUBPROTOCOL
 from gateway.server.tokens import Tokens
-from infra import definitions
 from infra.settings import Settings, as_env
 from lab.ports import free_ports
 from tests.support.gateway import Caller
@@ -62,20 +61,6 @@ def test_the_process_starts_serves_and_ends_though_somebody_still_waits(broker: 
     assert token.split("_", 2)[2] not in told
     assert "Traceback" not in told, told
     assert [t.name for t in Tokens(settings).all()] == ["local"]
-
-
-def test_who_is_answered_first_is_told_of_all_that_is_defined(broker: Settings, tmp_path: Path) -> None:
-    names = definitions.load(definitions.AGENT, broker)
-    definitions.publish(definitions.AGENT, broker)
-    settings = dataclasses.replace(broker, state_dir=str(tmp_path), gateway_port=free_ports(1))
-    process = subprocess.Popen([sys.executable, "-m", "gateway.server"], env={**os.environ, **as_env(settings)})
-    try:
-        until(lambda: _answers(settings.gateway_port), 30, "the gateway answers")
-        told = Caller(settings.gateway_port, (tmp_path / "token").read_text().strip()).get("/api/agents")["agents"]
-        assert set(names) <= {agent["agent_id"] for agent in told}
-    finally:
-        process.terminate()
-        process.wait(15)
 
 
 def _upgraded(port: int, *offered: str) -> int:
